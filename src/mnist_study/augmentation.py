@@ -100,9 +100,7 @@ def _inverse_maps(parameters: dict[str, Tensor]) -> Tensor:
 
     The forward map is translate * rotate * shear * scale, composed as torchvision's `affine` documents it.
     """
-    angle, shear_x, shear_y = (
-        torch.deg2rad(parameters[name]) for name in ("rotation", "shear_x", "shear_y")
-    )
+    angle, shear_x, shear_y = (torch.deg2rad(parameters[name]) for name in ("rotation", "shear_x", "shear_y"))
     turn = angle - shear_y
     a = turn.cos() / shear_y.cos()
     b = -turn.cos() * shear_x.tan() / shear_y.cos() - angle.sin()

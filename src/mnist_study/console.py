@@ -1,11 +1,19 @@
-"""What people see: where an error's one line is printed."""
+"""A stage's two ends on the command line: its one argument, and the one line of an error."""
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnist_study.errors import StudyError
+
+
+def argument(name: str, about: str) -> str:
+    """Give the command's one argument; usage and exit status 2 where it is missing."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument(name, help=about)
+    return getattr(parser.parse_args(), name)
 
 
 @contextmanager

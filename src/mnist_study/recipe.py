@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_study.errors import StudyError
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,7 +37,9 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path) -> "Recipe":
-        """Read the recipe that `configure` wrote."""
+        """Read the recipe that `configure` wrote; raises StudyError where there is none of that name."""
+        if not path.exists():
+            raise StudyError(f"{path}: there is no such variant in params.yaml, or `dvc repro configure` has not run")
         fields = json.loads(path.read_text())
         return cls(**{**fields, "seeds": tuple(fields["seeds"])})
 

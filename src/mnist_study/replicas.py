@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def train_all(recipe: Recipe, policy: Policy, images: Path, report: Report) -> l
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(recipe.seeds)
-    running: dict[Connection, tuple[int, multiprocessing.process.BaseProcess]] = {}
+    running: dict[Connection, tuple[int, BaseProcess]] = {}
     finished: dict[int, Replica] = {}
     try:
         while waiting or running:
@@ -86,9 +87,7 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Policy, images:
         sender.send(error)
 
 
-def _receive(
-    receiver: Connection, recipe: Recipe, seed: int, process: multiprocessing.process.BaseProcess
-) -> Progress | Replica:
+def _receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Progress | Replica:
     try:
         message = receiver.recv()
     except EOFError:

@@ -92,7 +92,12 @@ def train(
                 report(Progress(seed, epoch, seen, loss_sum / seen, 100 * correct / seen))
 
         schedules.after_epoch(schedule, loss_sum / seen)
-        row = {"epoch": epoch, "lr": lr, "train_loss": loss_sum / seen, "train_accuracy": 100 * correct / seen}
+        row = {
+            "epoch": epoch,
+            "lr": lr,
+            "train_loss": loss_sum / seen,
+            "train_accuracy": 100 * correct / seen,
+        }
         for name, split in observed.items():
             row |= observe(final, split, policy, name)
         history.append(row)

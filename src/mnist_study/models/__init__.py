@@ -12,3 +12,8 @@ def build(architecture: str, **options: Any) -> nn.Sequential:  # noqa: ANN401 -
     It takes images [N, 1, 28, 28] and gives class scores [N, 10], before any softmax.
     """
     return import_module(f"{__name__}.{architecture}").build(**options)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Count what training changes: weights and biases, not running statistics."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,103 @@
+"""The final weights of a variant, scored on images that they did not learn from."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mnist_study import mnist, models, weights
+from mnist_study.augmentation import Policy
+from mnist_study.errors import StudyError
+from mnist_study.inference import accuracy, scores
+from mnist_study.recipe import Recipe
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What S seeds of a variant came to on N test images.
+
+    `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [10][10] with the true
+    class first. `predicted` is uint8 [S, N], `probability` float32 [S, N], that of the predicted class.
+    """
+
+    variant: str
+    parameters: int
+    replicas: list[dict[str, Any]]
+    predicted: np.ndarray
+    probability: np.ndarray
+
+    def to_json(self) -> str:
+        """Give the text of the file with the figures."""
+        fields = {"variant": self.variant, "parameters": self.parameters, "replicas": self.replicas}
+        return json.dumps(fields, indent=2, sort_keys=True) + "\n"
+
+    def to_npz(self) -> bytes:
+        """Give the bytes of the file with the predictions; numpy dates its entries 1980, so equal ones are equal."""
+        seeds = np.array([replica["seed"] for replica in self.replicas], np.int64)
+        buffer = io.BytesIO()
+        np.savez(buffer, seeds=seeds, predicted=self.predicted, probability=self.probability)
+        return buffer.getvalue()
+
+
+def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Evaluation:
+    """Score each seed of the recipe on the test images and, if it held any out, on the validation images.
+
+    `images` is the folder of the IDX files, `trained` that of the weights. One thread, so that the same weights give
+    the same bytes on any number of cores. Raises StudyError where a file is missing or broken.
+    """
+    torch.set_num_threads(1)
+    test = mnist.test_split(images)
+    validation = None
+    if recipe.validation:
+        validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
+    # Laid out as in training, so that the accuracy is the one seen after the last epoch, to the last image.
+    model = models.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
+    replicas, predicted, probability = [], [], []
+    for seed in recipe.seeds:
+        load_finite(model, trained / f"seed-{seed}.safetensors")
+        test_scores = scores(model, test.images, policy)
+        highest = test_scores.softmax(1).max(1)
+        predicted.append(highest.indices.to(torch.uint8))
+        probability.append(highest.values)
+        replica = {"seed": seed, "confusion": confusion(test_scores, test.labels)}
+        replica |= measure(test_scores, test.labels, "test")
+        if validation is not None:
+            replica |= measure(scores(model, validation.images, policy), validation.labels, "validation")
+        replicas.append(replica)
+    return Evaluation(
+        variant=recipe.variant,
+        parameters=models.count_parameters(model),
+        replicas=replicas,
+        predicted=torch.stack(predicted).numpy(),
+        probability=torch.stack(probability).numpy(),
+    )
+
+
+def load_finite(model: nn.Module, path: Path) -> None:
+    """Fill the model from the file; raises StudyError naming it where a value is not a finite number."""
+    weights.load(model, path)
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise StudyError(f"{path}: {name} holds values that are not finite; train the variant again")
+
+
+def measure(scores: Tensor, labels: Tensor, name: str) -> dict[str, float]:
+    """Give accuracy and mean loss of scores [N, 10], under keys that begin with the split's name."""
+    return {
+        f"{name}_accuracy": accuracy(scores, labels),
+        f"{name}_loss": F.cross_entropy(scores, labels).item(),
+    }
+
+
+def confusion(scores: Tensor, labels: Tensor) -> list[list[int]]:
+    """Count the images by true class (rows) and predicted class."""
+    cells = labels * CLASSES + scores.argmax(1)
+    return torch.bincount(cells, minlength=CLASSES * CLASSES).view(CLASSES, CLASSES).tolist()

@@ -1,0 +1,95 @@
+"""What a network is made of: each layer's output size, receptive field, parameters and multiply-accumulates."""
+
+import inspect
+import math
+import pkgutil
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mnist_study import models
+
+IMAGE_SIDE = 28
+NOT_ARCHITECTURES = {"__main__", "layers", "summary"}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, its counts for one image.
+
+    `output_size` is (C, H, W), or (C,) after flattening. `receptive_field` is the side, in image pixels, of the
+    square that one output value looks at; padding can make it larger than the image. `multiply_accumulates` counts
+    convolutions and linear layers, without biases; norms, activations and pools count as none.
+    """
+
+    name: str
+    output_size: tuple[int, ...]
+    receptive_field: int
+    parameters: int
+    multiply_accumulates: int
+
+
+def architectures() -> list[str]:
+    """Name the architectures, sorted: the files of this package that define `build`."""
+    return sorted({module.name for module in pkgutil.iter_modules(models.__path__)} - NOT_ARCHITECTURES)
+
+
+def options(architecture: str) -> dict[str, Any]:
+    """Give the keyword arguments of an architecture's `build`, with their defaults."""
+    build = import_module(f"{models.__name__}.{architecture}").build
+    return {name: parameter.default for name, parameter in inspect.signature(build).parameters.items()}
+
+
+def rows(model: nn.Sequential) -> list[Layer]:
+    """Describe the layers in their order, by sending one black image through; the model is left as it was."""
+    layers: list[Layer] = []
+    field, jump = 1, 1  # side of the receptive field; image pixels between neighbouring outputs
+
+    def note(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal field, jump
+        field, jump = _look_further(module, field, jump)
+        size = tuple(output.shape[1:])
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        layers.append(Layer(_name(module), size, field, parameters, _multiply_accumulates(module, size)))
+
+    hooks = [layer.register_forward_hook(note) for layer in model]
+    training = model.training
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return layers
+
+
+def _look_further(module: nn.Module, field: int, jump: int) -> tuple[int, int]:
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return field + (_side(module.kernel_size) - 1) * jump, jump * _side(module.stride)
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return max(field, IMAGE_SIDE), jump
+    return field, jump
+
+
+def _multiply_accumulates(module: nn.Module, size: tuple[int, ...]) -> int:
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        return module.weight[0].numel() * math.prod(size)
+    return 0
+
+
+def _name(module: nn.Module) -> str:
+    name = type(module).__name__
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return f"{name} {_side(module.kernel_size)}x{_side(module.kernel_size)}"
+    if isinstance(module, nn.Dropout):
+        return f"{name} {100 * module.p:g} %"
+    return name
+
+
+def _side(size: int | tuple[int, ...]) -> int:
+    """Give the side of a square that torch writes as a number or as a pair."""
+    return size if isinstance(size, int) else size[0]

@@ -1,0 +1,136 @@
+"""What the stages left behind, variant by variant, beside the published table; leftovers of variants that are gone."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_study import metrics
+from mnist_study.errors import StudyError
+from mnist_study.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the study set out to reach: test accuracy in percent, within `epochs`, with fewer than `parameters`."""
+
+    accuracy: float
+    epochs: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row of the published tables; accuracies in percent."""
+
+    table: int
+    architecture: str
+    train_accuracy: float
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One variant: its recipe, the contents of its training and evaluation files, and its metrics.
+
+    `published` is its row of the study, or None where the study has no such row.
+    """
+
+    recipe: Recipe
+    training: dict[str, Any]
+    evaluation: dict[str, Any]
+    metrics: dict[str, Any]
+    published: Published | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """Every variant in the order of params.yaml, at least one."""
+
+    target: Target
+    outcomes: dict[str, Outcome]
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Give the metrics of every variant."""
+        return {name: outcome.metrics for name, outcome in self.outcomes.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Give the metrics of the study as a whole."""
+        published = {name: o.published.test_accuracy for name, o in self.outcomes.items() if o.published}
+        return metrics.summary(self.variants(), published, self.target.accuracy)
+
+    def leaderboard(self) -> list[str]:
+        """Name the variants by falling test accuracy; equal ones stay in order."""
+        return sorted(self.outcomes, key=lambda name: -self.outcomes[name].metrics["test_accuracy"])
+
+
+def read_plan(path: Path) -> tuple[Target, list[str]]:
+    """Read the file in which `configure` wrote the target and the names; raises StudyError without a name."""
+    plan = _read(path)
+    if not plan["variants"]:
+        raise StudyError(f"{path}: names no variant, so there is nothing to report")
+    return Target(**plan["target"]), plan["variants"]
+
+
+def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path]:
+    """Remove each file or folder in `folders` that bears no variant's name, and say which those were.
+
+    A folder then has the hash that DVC knows from before a variant came and went.
+    """
+    kept = set(names)
+    entries = [entry for folder in folders if folder.is_dir() for entry in sorted(folder.iterdir())]
+    leftovers = [entry for entry in entries if entry.stem not in kept]
+    for entry in leftovers:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    return leftovers
+
+
+def gather(
+    target: Target, names: Iterable[str], *, recipes: Path, training: Path, evaluation: Path, published: Path
+) -> Study:
+    """Read `<name>.json` of each variant in three folders, and the published table, a CSV file.
+
+    The folders are never searched: what a variant that is gone left there is not part of the study. Raises StudyError
+    naming a file that is missing or no JSON.
+    """
+    rows = read_published(published)
+    outcomes = {}
+    for name in names:
+        trained, evaluated = _read(training / f"{name}.json"), _read(evaluation / f"{name}.json")
+        outcomes[name] = Outcome(
+            recipe=Recipe.read(recipes / f"{name}.json"),
+            training=trained,
+            evaluation=evaluated,
+            metrics=metrics.of_variant(trained, evaluated, target.accuracy),
+            published=rows.get(name),
+        )
+    return Study(target, outcomes)
+
+
+def read_published(path: Path) -> dict[str, Published]:
+    """Read the published rows by the variant's name."""
+    with path.open(newline="") as file:
+        return {
+            row["variant"]: Published(
+                table=int(row["table"]),
+                architecture=row["architecture"],
+                train_accuracy=float(row["train_accuracy"]),
+                test_accuracy=float(row["test_accuracy"]),
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror}); `dvc repro` makes it") from None
+    except json.JSONDecodeError as error:
+        raise StudyError(f"{path}: not JSON ({error}); delete it and run `dvc repro`") from None

@@ -1,0 +1,19 @@
+"""Fetch MNIST into data/mnist from the sources that build/data.json lists."""
+
+import json
+from pathlib import Path
+
+from mnist_study import console
+from mnist_study.download import fetch
+
+
+def main() -> None:
+    """Try the sources in order, each for its seconds at most, and say which one delivered."""
+    settings = json.loads(Path("build/data.json").read_text())
+    source = fetch(Path("data/mnist"), settings["sources"], seconds=settings["seconds"])
+    print(f"MNIST came from {source}")
+
+
+if __name__ == "__main__":
+    with console.plain_errors():
+        main()

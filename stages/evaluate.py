@@ -1,0 +1,23 @@
+"""Score a variant's final weights on the test images."""
+
+import sys
+from pathlib import Path
+
+from mnist_study import console, weights
+from mnist_study.augmentation import Policy
+from mnist_study.evaluation import evaluate
+from mnist_study.recipe import Recipe
+
+
+def main(variant: str) -> None:
+    """Read the recipe, its policy, the images and the weights; write the figures and the predictions."""
+    recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
+    policy = Policy.read(Path("data/transforms") / f"{recipe.augmentation}.json")
+    evaluation = evaluate(recipe, policy, Path("data/mnist"), Path("models") / variant)
+    weights.write(Path("results/predictions") / f"{variant}.npz", evaluation.to_npz())
+    weights.write(Path("results/evaluation") / f"{variant}.json", evaluation.to_json().encode())
+
+
+if __name__ == "__main__":
+    with console.plain_errors():
+        main(sys.argv[1])

@@ -1,0 +1,28 @@
+"""Gather what the variants came to, hold it against the published study, write metrics/ and reports/."""
+
+from pathlib import Path
+
+from mnist_study import console, outcomes, reporting
+
+TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("training", "evaluation", "predictions"))
+
+
+def main() -> None:
+    """Remove what variants that are gone left behind, then read those of build/study.json and write the report."""
+    target, names = outcomes.read_plan(Path("build/study.json"))
+    for path in outcomes.remove_leftovers(names, [TRAINING, EVALUATION, PREDICTIONS, Path("models")]):
+        print(f"removed {path}: no variant has that name")
+    study = outcomes.gather(
+        target,
+        names,
+        recipes=Path("build/recipes"),
+        training=TRAINING,
+        evaluation=EVALUATION,
+        published=Path("reference/published.csv"),
+    )
+    reporting.write(study, metrics_folder=Path("metrics"), reports=Path("reports"))
+
+
+if __name__ == "__main__":
+    with console.plain_errors():
+        main()

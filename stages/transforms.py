@@ -1,0 +1,34 @@
+"""Write a policy with the training images' mean and standard deviation, and its contact sheet."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mnist_study.augmentation import Policy
+from mnist_study.console import plain_errors
+from mnist_study.contact_sheet import draw_sheet
+from mnist_study.errors import StudyError
+from mnist_study.mnist import training_split
+from mnist_study.normalisation import measure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read build/policies/<policy>.json and data/mnist, write data/transforms/<policy>.json and .png."""
+    parser = argparse.ArgumentParser(prog="python -m stages.transforms", description=__doc__)
+    parser.add_argument("policy", help="a name under `augmentations` in params.yaml")
+    name = parser.parse_args(arguments).policy
+    source = Path(f"build/policies/{name}.json")
+    if not source.exists():
+        raise StudyError(f"{source}: there is no such policy; `dvc repro configure` writes them")
+    split = training_split(Path("data/mnist"))
+    mean, sd = measure(split.images)
+    fields = {"mean": mean, "sd": sd, **json.loads(source.read_text())}
+    target = Path("data/transforms")
+    target.mkdir(parents=True, exist_ok=True)
+    (target / f"{name}.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+    (target / f"{name}.png").write_bytes(draw_sheet(name, Policy.read(target / f"{name}.json"), split))
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        main()

@@ -1,6 +1,5 @@
 """Score a variant's final weights on the test images."""
 
-import sys
 from pathlib import Path
 
 from mnist_study import console, weights
@@ -20,4 +19,4 @@ def main(variant: str) -> None:
 
 if __name__ == "__main__":
     with console.plain_errors():
-        main(sys.argv[1])
+        main(console.argument("variant", "a name under `variants` in params.yaml"))

@@ -25,12 +25,14 @@ def draw_sheet(name: str, policy: Policy, split: Split) -> bytes:
     """
     originals = split.images[first_of_each_digit(split)]
     if not policy.varies(*RANGES):
-        return _lay_out(name, policy, originals.view(10, EXAMPLES, 28, 28).transpose(0, 1))
+        return _lay_out(name, policy, originals.view(10, EXAMPLES, 28, 28).transpose(0, 1), originals_at=[])
     repeated = originals.repeat_interleave(VERSIONS, 0)
     pixels = augment(repeated, policy, draw(len(repeated), torch.Generator().manual_seed(SEED)))
     versions = ((pixels * policy.sd + policy.mean) * 255).round().clamp(0, 255).to(torch.uint8)
     strips = torch.cat([originals.unsqueeze(1), versions.view(-1, VERSIONS, 28, 28)], 1)
-    return _lay_out(name, policy, strips.view(10, EXAMPLES * (1 + VERSIONS), 28, 28))
+    strip = 1 + VERSIONS
+    tiles = strips.view(10, EXAMPLES * strip, 28, 28)
+    return _lay_out(name, policy, tiles, originals_at=[example * strip for example in range(EXAMPLES)])
 
 
 def first_of_each_digit(split: Split) -> Tensor:
@@ -53,20 +55,19 @@ def _phrase(name: str, low: float, high: float) -> str:
     return f"{label} {span}{unit}"
 
 
-def _lay_out(name: str, policy: Policy, tiles: Tensor) -> bytes:
-    """Set images [rows, columns, 28, 28] under a title; originals stand apart where versions follow them."""
+def _lay_out(name: str, policy: Policy, tiles: Tensor, *, originals_at: list[int]) -> bytes:
+    """Set images [rows, columns, 28, 28] under a title; the columns of originals stand apart from their versions."""
     rows, columns = tiles.shape[:2]
-    originals = [column for column in range(columns) if column % (1 + VERSIONS) == 0] if rows == 10 else []
-    phrases = describe(policy) or ["nothing varies: every epoch shows the originals"]
-    lefts = [
-        MARGIN + column * PITCH + GAP * sum((column > o) + 2 * (column >= o > 0) for o in originals)
-        for column in range(columns)
-    ]
+    lefts = [MARGIN + column * PITCH for column in range(columns)]
+    for original in originals_at:
+        for column in range(columns):
+            lefts[column] += GAP * ((column > original) + 2 * (column >= original > 0))
     sheet = Image.new("L", (lefts[-1] + TILE + MARGIN, HEADER + rows * PITCH + MARGIN), PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((MARGIN, 14), name, INK, ImageFont.load_default(24))
-    pen.text((MARGIN, 48), "  ·  ".join(phrases), INK, ImageFont.load_default(14))
-    for column in originals:
+    what_varies = "  ·  ".join(describe(policy)) or "nothing varies: every epoch shows the originals"
+    pen.text((MARGIN, 48), what_varies, INK, ImageFont.load_default(14))
+    for column in originals_at:
         pen.text((lefts[column], HEADER - 18), "original", FAINT, ImageFont.load_default(12))
         pen.text((lefts[column + 1], HEADER - 18), "eight augmented versions", FAINT, ImageFont.load_default(12))
     for row in range(rows):

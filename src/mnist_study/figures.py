@@ -4,14 +4,17 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch
+from matplotlib.typing import RcKeyType
 
 from mnist_study.statistics import difference_interval
 
@@ -21,7 +24,7 @@ MARKERS = "osD^vP"
 INK = "#24292f"
 QUIET = "#6e7781"
 MISSES = LinearSegmentedColormap.from_list("misses", ["#ffffff", "#56B4E9", "#0072B2"])
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": QUIET,
     "axes.grid": True,
@@ -105,7 +108,7 @@ def against_published(points: Sequence[Point], target: float) -> bytes:
     low, high = float(values.min()) - 0.1, float(values.max()) + 0.1
     line = np.linspace(low, high, 60)
     half = [difference_interval(min(x, 100.0), min(x, 100.0))[1] for x in line]
-    with _card(6.2, 5.6) as (figure, svg):
+    with _card(7.4, 4.9) as (figure, svg):
         axes = figure.subplots()
         axes.fill_between(line, line - half, line + half, color="#eaeef2", linewidth=0, label="within noise (one seed)")
         axes.plot(line, line, color=QUIET, linewidth=1, label="equal")
@@ -125,14 +128,13 @@ def confusion(counts: Sequence[Sequence[int]], title: str) -> bytes:
     """Draw the counts [10][10], rows the true class; only the misses are coloured, or nothing else would be seen."""
     table = np.array(counts)
     misses = np.where(np.eye(len(table), dtype=bool), 0, table)
-    with _card(5.4, 5.0) as (figure, svg):
+    with _card(5.2, 5.2) as (figure, svg):
         axes = figure.subplots()
         axes.grid(visible=False)
-        axes.pcolormesh(
-            misses, cmap=MISSES, vmin=0, vmax=max(int(misses.max()), 1), edgecolors="#eaeef2", linewidth=0.5
-        )
+        most = max(int(misses.max()), 1)
+        axes.pcolormesh(misses, cmap=MISSES, vmin=0, vmax=most, edgecolors="#eaeef2", linewidth=0.5)
         for (row, column), count in np.ndenumerate(table):
-            strong = misses[row, column] > 0.6 * misses.max() > 0
+            strong = misses[row, column] > 0.6 * most
             colour = "#ffffff" if strong else QUIET if row == column else INK
             if count:
                 axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", color=colour, fontsize=8)
@@ -155,7 +157,7 @@ def _card(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever a matplotlibrc on this machine says
         mpl.rcParams.update(STYLE)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
         figure.patch.set_visible(False)
         card = FancyBboxPatch(
             (0, 0),

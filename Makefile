@@ -1,0 +1,44 @@
+# The pipeline's commands. Each target works alone on a fresh machine with Python 3.11 or newer, git, make and npm.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-slow check format dag clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/installed ## make .venv and install requirements.txt into it, once
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+repro: setup ## restore what is cached in the repository, then run what is stale
+	dvc pull --quiet --allow-missing
+	dvc repro
+
+test: setup ## run the default tests (under 90 s on two cores)
+	pytest --numprocesses 2 --dist loadgroup -m "not slow"
+
+test-slow: setup ## run the tests that take longer
+	pytest -m slow
+
+check: setup ## lint, format and type checks
+	ruff check
+	ruff format --check
+	pyright
+
+format: setup ## let ruff put the code in order
+	ruff check --fix
+	ruff format
+
+dag: setup ## print the stages as a mermaid diagram
+	dvc dag --mermaid
+
+clean: ## remove what tests and tools leave behind (no results, no cache)
+	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots
+	find src stages tests -name __pycache__ -type d -prune -exec rm -rf {} +

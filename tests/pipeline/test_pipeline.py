@@ -1,0 +1,81 @@
+"""The pipeline under real DVC: what runs, what does not, and what a clone gets."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.conftest import Checkout
+
+pytestmark = pytest.mark.xdist_group("pipeline")
+
+ONE, TWO = "one_pool-b64-step-rotate", "two_pool-b64-step-rotate"
+MINE = "variants.mine={architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64}"
+
+
+def test_a_second_repro_does_nothing_and_metrics_hold_the_contract(finished: Checkout):
+    assert finished.repro() == []
+    assert finished.git_status() == ""
+    variants = json.loads((finished.folder / "metrics" / "variants.json").read_text())
+    assert list(variants) == [ONE, TWO]
+    assert {"test_accuracy", "test_loss", "train_accuracy", "parameters", "epochs", "seeds"} <= set(variants[ONE])
+    assert variants[ONE]["parameters"] == 6290
+
+
+def test_a_clone_restores_everything_without_training(finished: Checkout, tmp_path: Path):
+    finished.run("git", "clone", "--quiet", ".", str(tmp_path / "a clone"))
+    clone = Checkout(tmp_path / "a clone", finished.mnist)
+    clone.run("dvc", "pull", "--quiet", "--allow-missing")
+    ran = clone.repro()
+    assert not [stage for stage in ran if stage.startswith(("train", "evaluate", "report"))], ran
+    assert clone.git_status() == ""
+    weights = Path("models") / ONE / "seed-0.safetensors"
+    assert (clone.folder / weights).read_bytes() == (finished.folder / weights).read_bytes()
+
+
+def test_training_again_gives_the_same_lock(checkout: Checkout):
+    before = (checkout.folder / "dvc.lock").read_bytes()
+    assert checkout.repro("--force", "--single-item", f"train@{ONE}") == [f"train@{ONE}"]
+    assert (checkout.folder / "dvc.lock").read_bytes() == before
+
+
+def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):
+    checkout.edit("src/mnist_study/models/one_pool.py", "def build(", "# edited\ndef build(")
+    ran = checkout.repro()
+    assert f"train@{ONE}" in ran
+    assert f"train@{TWO}" not in ran
+
+
+def test_an_edited_display_or_default_that_is_overridden_retrains_nothing(checkout: Checkout):
+    checkout.edit("src/mnist_study/progress.py", '"""How', '"""In what way')
+    checkout.edit("params.yaml", "{factor: 0.1, patience: 2", "{factor: 0.2, patience: 3")
+    assert checkout.repro() == ["configure"]
+
+
+def test_an_added_variant_trains_alone_and_leaves_no_trace_when_it_goes(checkout: Checkout):
+    lock = (checkout.folder / "dvc.lock").read_text()
+    params = (checkout.folder / "params.yaml").read_text()
+    done = checkout.run("dvc", "exp", "run", "--set-param", f"+{MINE}")
+    assert [line for line in done.stdout.splitlines() if "Running stage 'train@" in line] == [
+        "Running stage 'train@mine':"
+    ]
+    diff = json.loads(checkout.run("dvc", "metrics", "diff", "--json").stdout)
+    assert set(diff) <= {"metrics/variants.json", "metrics/summary.json"}
+    assert all(key.startswith("mine.") for key in diff["metrics/variants.json"])
+    (checkout.folder / "params.yaml").write_text(params)
+    ran = checkout.repro()
+    assert not [stage for stage in ran if stage.startswith(("train", "evaluate"))]
+    assert checkout.git_status().splitlines() in ([], [" M dvc.lock"])
+    assert {line for line in lock.splitlines() if "md5" in line} <= set(
+        (checkout.folder / "dvc.lock").read_text().splitlines()
+    )
+
+
+def test_a_mistake_in_params_stops_everything_before_any_work(checkout: Checkout):
+    checkout.edit("params.yaml", "architecture: one_pool", "architecture: onepool")
+    done = checkout.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "there is no 'onepool'; allowed: " in done.stderr
+    assert "did you mean one_pool?" in done.stderr
+    assert "Running stage 'train" not in done.stdout
+    assert "Traceback" not in done.stderr

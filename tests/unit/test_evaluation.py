@@ -1,0 +1,123 @@
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_study import models, weights
+from mnist_study.augmentation import Policy
+from mnist_study.errors import StudyError
+from mnist_study.evaluation import evaluate
+from mnist_study.inference import scores
+from mnist_study.mnist import hold_out, training_split
+from mnist_study.mnist import test_split as read_test_split
+from mnist_study.recipe import Recipe
+
+POLICY = Policy(0.13, 0.31, {})
+
+
+def recipe(**changes):
+    fields = {
+        "variant": "tiny",
+        "architecture": "one_pool",
+        "model": {"dropout": 0.5},
+        "augmentation": "plain",
+        "scheduler": "constant",
+        "scheduler_options": {},
+        "batch_size": 64,
+        "epochs": 1,
+        "seeds": (3, 7),
+        "lr": 0.1,
+        "momentum": 0.9,
+        "nesterov": False,
+        "weight_decay": 0.0,
+        "label_smoothing": 0.0,
+        "ema": 0.0,
+        "precision": "fp32",
+        "validation": 0,
+    }
+    return Recipe(**(fields | changes))
+
+
+def save_model(path, seed):
+    torch.manual_seed(seed)
+    model = models.build("one_pool", dropout=0.5)
+    weights.write(path, weights.pack(model))
+    return model
+
+
+@pytest.fixture
+def images(tmp_path):
+    random = np.random.default_rng(0)
+    for prefix, count in {"train": 60, "t10k": 40}.items():
+        sizes = np.array([count, 28, 28], ">u4").tobytes()
+        pixels = random.integers(0, 256, (count, 28, 28), np.uint8).tobytes()
+        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(bytes([0, 0, 8, 3]) + sizes + pixels)
+        labels = random.integers(0, 10, count, np.uint8).tobytes()
+        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + sizes[:4] + labels)
+    return tmp_path
+
+
+@pytest.fixture
+def trained(tmp_path):
+    for seed in (3, 7):
+        save_model(tmp_path / f"tiny/seed-{seed}.safetensors", seed)
+    return tmp_path / "tiny"
+
+
+def test_each_seed_is_scored_as_the_saved_network_scores(images, trained, tmp_path):
+    test = read_test_split(images)
+    evaluation = evaluate(recipe(), POLICY, images, trained)
+    expected = scores(save_model(tmp_path / "again", 7), test.images, POLICY)
+    content = json.loads(evaluation.to_json())
+    assert (content["variant"], content["parameters"]) == ("tiny", 6290)
+    assert [replica["seed"] for replica in content["replicas"]] == [3, 7]
+    replica = content["replicas"][1]
+    assert replica.keys() == {"seed", "test_accuracy", "test_loss", "confusion"}
+    assert replica["test_accuracy"] == pytest.approx(100 * (expected.argmax(1) == test.labels).double().mean().item())
+    assert replica["test_loss"] == pytest.approx(torch.nn.functional.cross_entropy(expected, test.labels).item())
+    counts = np.array(replica["confusion"])
+    assert counts.sum(1).tolist() == torch.bincount(test.labels, minlength=10).tolist()
+    assert 100 * counts.trace() / 40 == replica["test_accuracy"]
+
+
+def test_predictions_hold_class_and_probability_of_every_image(images, trained):
+    predictions = np.load(io.BytesIO(evaluate(recipe(), POLICY, images, trained).to_npz()))
+    assert predictions["seeds"].tolist() == [3, 7]
+    assert predictions["seeds"].dtype == np.int64
+    assert predictions["predicted"].dtype == np.uint8
+    assert predictions["probability"].dtype == np.float32
+    assert predictions["predicted"].shape == predictions["probability"].shape == (2, 40)
+    assert (predictions["probability"] >= 0.1).all()
+
+
+def test_the_same_weights_give_the_same_bytes(images, trained):
+    first, second = (evaluate(recipe(), POLICY, images, trained) for _ in range(2))
+    assert first.to_json() == second.to_json()
+    assert first.to_npz() == second.to_npz()
+
+
+def test_held_out_images_are_scored_too(images, trained):
+    replica = evaluate(recipe(validation=20, seeds=(7,)), POLICY, images, trained).replicas[0]
+    held_out = hold_out(training_split(images), 20)[1]
+    model = models.build("one_pool", dropout=0.5)
+    weights.load(model, trained / "seed-7.safetensors")
+    right = scores(model, held_out.images, POLICY).argmax(1) == held_out.labels
+    assert replica["validation_accuracy"] == pytest.approx(100 * right.double().mean().item())
+    assert replica["validation_loss"] > 0
+
+
+@pytest.mark.parametrize("name", ["0.weight", "2.running_var"])
+def test_weights_that_are_not_finite_are_refused(images, trained, name):
+    model = models.build("one_pool", dropout=0.5)
+    model.state_dict()[name].view(-1)[0] = float("nan")
+    weights.write(trained / "seed-7.safetensors", weights.pack(model))
+    with pytest.raises(StudyError, match=rf"seed-7\.safetensors: {name} holds values that are not finite"):
+        evaluate(recipe(), POLICY, images, trained)
+
+
+def test_missing_weights_are_named(images, trained):
+    (trained / "seed-3.safetensors").unlink()
+    with pytest.raises(StudyError, match=r"seed-3\.safetensors"):
+        evaluate(recipe(), POLICY, images, trained)

@@ -1,0 +1,206 @@
+import csv
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from mnist_study import outcomes, reporting
+from mnist_study.errors import StudyError
+
+# name: batch size, test accuracy after each epoch, a list for each seed
+STUDY = {
+    "vanilla-b64-step-plain": (64, [[98.0, 99.41, 99.3]]),
+    "own": (128, [[99.0, 99.5, 99.5], [99.1, 99.4, 99.6]]),
+    "vanilla-b128-step-plain": (128, [[98.0, 98.5, 98.9]]),
+}
+PUBLISHED = Path(__file__).parents[2] / "reference/published.csv"
+RECIPE = {
+    "architecture": "vanilla",
+    "model": {},
+    "augmentation": "plain",
+    "scheduler": "step",
+    "scheduler_options": {},
+    "epochs": 3,
+    "lr": 0.1,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "ema": 0.0,
+    "precision": "fp32",
+    "validation": 0,
+}
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def confusion(accuracy):
+    misses = round(100 * (100 - accuracy))
+    return [[1000 - misses * (row == 4) if row == column else 0 for column in range(10)] for row in range(4)] + [
+        [misses * (column == 9) + (1000 - misses) * (column == 4) for column in range(10)],
+        *([1000 * (row == column) for column in range(10)] for row in range(5, 10)),
+    ]
+
+
+def row(epoch, accuracy):
+    values = {"train_loss": 0.1, "train_accuracy": accuracy - 0.5, "test_loss": 0.0212345, "test_accuracy": accuracy}
+    return {"epoch": epoch, "lr": 0.1, **values}
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write(make(tmp_path_factory.mktemp("study")))
+
+
+def make(root):
+    target = {"accuracy": 99.4, "epochs": 20, "parameters": 20000}
+    put(root / "build/study.json", {"target": target, "variants": list(STUDY)})
+    for name, (batch_size, curves) in STUDY.items():
+        fields = {"variant": name, "batch_size": batch_size, "seeds": list(range(len(curves)))}
+        put(root / f"build/recipes/{name}.json", RECIPE | fields)
+        trained = [
+            {"seed": seed, "history": [row(epoch, accuracy) for epoch, accuracy in enumerate(curve, start=1)]}
+            for seed, curve in enumerate(curves)
+        ]
+        scored = [
+            {"seed": seed, "test_accuracy": curve[-1], "test_loss": 0.02, "confusion": confusion(curve[-1])}
+            for seed, curve in enumerate(curves)
+        ]
+        put(root / f"results/training/{name}.json", {"variant": name, "parameters": 9186, "replicas": trained})
+        put(root / f"results/evaluation/{name}.json", {"variant": name, "parameters": 9186, "replicas": scored})
+    return root
+
+
+def gather(root, only=None):
+    target, names = outcomes.read_plan(root / "build/study.json")
+    return outcomes.gather(
+        target,
+        only or names,
+        recipes=root / "build/recipes",
+        training=root / "results/training",
+        evaluation=root / "results/evaluation",
+        published=PUBLISHED,
+    )
+
+
+def write(root):
+    reporting.write(gather(root), metrics_folder=root / "metrics", reports=root / "reports")
+    written = [path for folder in ("metrics", "reports") for path in (root / folder).rglob("*") if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in written}
+
+
+def test_the_report_is_these_files_and_nothing_older_stays(root):
+    put(root / "reports/figures/old.svg", "of an earlier version")
+    put(root / "metrics/other.json", "somebody else's")
+    assert write(root).keys() == {
+        "metrics/other.json",
+        "metrics/summary.json",
+        "metrics/variants.json",
+        "reports/study.md",
+        "reports/figures/against_published.svg",
+        "reports/figures/confusion.svg",
+        "reports/figures/learning_curves.svg",
+        "reports/plots/confusion.csv",
+        "reports/plots/leaderboard.csv",
+        "reports/plots/learning_curves.csv",
+    }
+    assert sorted(path.name for path in root.iterdir()) == ["build", "metrics", "reports", "results"]
+
+
+def test_the_same_results_give_the_same_bytes(root, files):
+    assert write(root) == files
+
+
+def test_the_metrics_follow_their_contract(files):
+    variants, summary = (json.loads(files[f"metrics/{name}.json"]) for name in ("variants", "summary"))
+    assert list(variants) == sorted(STUDY)
+    assert variants["own"]["test_accuracy_sd"] == 0.071
+    assert variants["vanilla-b64-step-plain"]["epochs_to_target"] == 2
+    assert summary["study"]["best_variant"] == "vanilla-b64-step-plain"
+    assert (summary["study"]["variants"], summary["study"]["replicas"]) == (2, 2)
+
+
+def test_the_page_compares_row_by_row(files):
+    lines = files["reports/study.md"].decode().splitlines()
+    cells = {line.split(" | ")[0][2:].strip("`"): line[2:-2].split(" | ") for line in lines if line.startswith("| `")}
+    table = ["vanilla-b128-step-plain", "step", "plain", "128", "99.54", "99.2", "98.40", "98.90", "-0.30"]
+    assert cells["vanilla-b128-step-plain"][1:] == [*table[1:], "-0.57 to -0.03", "lower"]
+    assert cells["vanilla-b64-step-plain"][-1] == "within noise"
+    assert "99.550 ± 0.071" in cells["own"]
+    assert lines.index("## Table 1: Vanilla Network") < lines.index("## Not in the study")
+    assert not any("## Table 2" in line for line in lines)
+    assert any("2 rows of the study, 2 networks trained" in line for line in lines)
+    assert any("2 variants of 3 touch 99.40 %" in line and "1 of them still hold it" in line for line in lines)
+
+
+def test_every_figure_on_the_page_is_there_and_is_svg(files):
+    page = files["reports/study.md"].decode()
+    for name, content in files.items():
+        if name.endswith(".svg"):
+            assert ET.fromstring(content).tag.endswith("svg")  # noqa: S314 - our own file
+            assert f"]({name.removeprefix('reports/')})" in page
+            assert b"dc:date" not in content
+
+
+def test_the_tables_for_plots(files):
+    plots = {
+        name: list(csv.reader(files[f"reports/plots/{name}.csv"].decode().splitlines()))
+        for name in ("learning_curves", "leaderboard", "confusion")
+    }
+    assert plots["leaderboard"][1:] == [
+        ["own", "99.550"],
+        ["vanilla-b64-step-plain", "99.300"],
+        ["vanilla-b128-step-plain", "98.900"],
+    ]
+    assert len(plots["learning_curves"]) == 1 + 3 * (1 + 2 + 1)
+    assert plots["learning_curves"][2][:3] == ["vanilla-b64-step-plain", "0", "2"]
+    assert plots["learning_curves"][1][3:] == ["0.1000", "97.5000", "0.0212", "98.0000"]
+    assert len(plots["confusion"]) == 10_001
+    assert plots["confusion"].count(["4", "9"]) == 50  # of the first seed of `own`: 99.50
+
+
+def test_without_a_row_of_the_study_nothing_is_held_against_it(root):
+    written = reporting.report_files(gather(root, only=["own"]))
+    assert "figures/against_published.svg" not in written
+    assert "nothing to compare" in written["study.md"].decode()
+
+
+def test_leftovers_of_variants_that_are_gone_are_removed(root):
+    put(root / "results/training/gone.json", {})
+    put(root / "models/gone/seed-0.safetensors", {})
+    put(root / "models/own/seed-0.safetensors", {})
+    removed = outcomes.remove_leftovers(STUDY, [root / "results/training", root / "results/none", root / "models"])
+    assert removed == [root / "results/training/gone.json", root / "models/gone"]
+    assert not any(path.exists() for path in removed)
+    assert (root / "models/own/seed-0.safetensors").exists()
+    assert len(list((root / "results/training").iterdir())) == len(STUDY)
+
+
+def test_an_error_leaves_the_last_report_as_it_was(root):
+    put(root / "reports/study.md", "the last report")
+    (root / "results/evaluation/own.json").write_text("{")
+    with pytest.raises(StudyError, match=r"own\.json: not JSON"):
+        write(root)
+    (root / "results/evaluation/own.json").unlink()
+    with pytest.raises(StudyError, match=r"own\.json: cannot be read"):
+        write(root)
+    (root / "results/evaluation/own.json").write_text('{"parameters": 9186, "replicas": [{"test_accuracy": 99.5}]}')
+    with pytest.raises(KeyError):
+        write(root)
+    assert [path.name for path in (root / "reports").iterdir()] == ["study.md"]
+    assert not (root / "metrics").exists()
+
+
+def test_a_study_of_no_variants_is_refused(root):
+    put(root / "build/study.json", {"target": {"accuracy": 99.4, "epochs": 20, "parameters": 20000}, "variants": []})
+    with pytest.raises(StudyError, match="nothing to report"):
+        outcomes.read_plan(root / "build/study.json")

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from mnist_study.statistics import difference_interval, mean_interval, verdict, wilson, within_noise
+
+
+@pytest.mark.parametrize("correct", [0, 1, 5000, 9940, 9999, 10_000])
+def test_wilson_agrees_with_scipy(correct):
+    expected = stats.binomtest(correct, 10_000).proportion_ci(0.95, method="wilson")
+    assert wilson(correct / 100) == pytest.approx((100 * expected.low, 100 * expected.high), abs=1e-9)
+
+
+def test_the_interval_of_a_mean_agrees_with_scipy():
+    values = [99.41, 99.36, 99.44, 99.39, 99.42]
+    expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert mean_interval(values) == pytest.approx(expected)
+
+
+def test_one_seed_gives_no_interval_of_a_mean():
+    with pytest.raises(ValueError, match="two seeds"):
+        mean_interval([99.4])
+
+
+def test_the_interval_of_a_difference_by_hand():
+    # sd = sqrt(0.994 * 0.006 / 10000 + 0.993 * 0.007 / 10000) = 0.0011364; times 1.959964: 0.22273 points
+    assert difference_interval(99.4, 99.3) == pytest.approx((0.1 - 0.22273, 0.1 + 0.22273), abs=1e-4)
+
+
+def test_more_seeds_narrow_our_part_of_it_only():
+    one, many = difference_interval(99.3, 99.3), difference_interval(99.3, 99.3, seeds=1_000_000)
+    assert many[1] == pytest.approx(one[1] / np.sqrt(2), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ours", "published", "seeds", "expected"),
+    [
+        (99.4, 99.3, 1, "within noise"),
+        (99.6, 99.3, 1, "higher"),
+        (99.0, 99.3, 1, "lower"),
+        (99.49, 99.3, 1, "within noise"),
+        (99.49, 99.3, 5, "higher"),
+        (100.0, 100.0, 1, "within noise"),
+    ],
+)
+def test_verdicts(ours, published, seeds, expected):
+    assert verdict(ours, published, seeds) == expected
+    assert within_noise(ours, published, seeds) == (expected == "within noise")
+
+
+def test_the_interval_covers_what_it_says_when_runs_share_their_test_images():
+    # 10,000 images of which a few are hard, the same for both runs: the verdict must stay within noise in 95 % or more.
+    random = np.random.default_rng(0)
+    miss = random.beta(0.02, 2.5, size=10_000)
+    runs = 100 - (random.random((400, 10_000)) < miss).sum(1) / 100
+    quiet = [within_noise(ours, published) for ours, published in zip(runs[::2], runs[1::2], strict=True)]
+    assert np.mean(quiet) >= 0.95

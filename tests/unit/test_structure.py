@@ -1,0 +1,109 @@
+"""The shape of the project: who imports whom, and that DVC is told of exactly what training uses."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "mnist_study"
+ARCHITECTURES = ["vanilla", "dropout", "transition_fc", "transition", "two_pool", "one_pool"]
+
+USE = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+from tests.conftest import write_tiny_mnist
+folder = Path(sys.argv[1])
+write_tiny_mnist(folder)
+used = {}
+for architecture in sys.argv[2:]:
+    for name in [name for name in sys.modules if name.startswith("mnist_study")]:
+        del sys.modules[name]
+    from mnist_study import replicas
+    from mnist_study.augmentation import Policy
+    from mnist_study.recipe import Recipe
+    (folder / "policy.json").write_text((folder.parent / "policy.json").read_text())
+    (folder / "recipe.json").write_text((folder.parent / "recipe.json").read_text())
+    recipe = replace(Recipe.read(folder / "recipe.json"), architecture=architecture, seeds=(0,), epochs=1)
+    replicas.train_one(recipe, 0, Policy.read(folder / "policy.json"), folder, lambda sign: None)
+    files = [Path(m.__file__) for n, m in sys.modules.items() if n.startswith("mnist_study") and m.__file__]
+    used[architecture] = sorted(str(file.relative_to(Path.cwd())) for file in files)
+print(json.dumps(used))
+"""
+
+
+def declared(stage: str, architecture: str) -> set[str]:
+    """The modules under src/ that dvc.yaml names as deps of a stage."""
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]["do"]["deps"]
+    return {dep.replace("${item.architecture}", architecture) for dep in deps if dep.startswith("src/")}
+
+
+def test_train_depends_on_exactly_the_modules_that_training_uses(tmp_path: Path, recipe):
+    (tmp_path / "recipe.json").write_text(recipe.to_json())
+    ranges = json.dumps(
+        {
+            name: [1, 1] if name in ("scale", "brightness", "contrast") else [0, 0]
+            for name in (
+                "rotation", "translation_x", "translation_y", "scale", "shear_x", "shear_y", "brightness", "contrast"
+            )
+        }
+    )  # fmt: skip
+    (tmp_path / "policy.json").write_text(f'{{"mean": 0.1, "sd": 0.3, "ranges": {ranges}}}')
+    command = [sys.executable, "-c", USE, str(tmp_path / "mnist"), *ARCHITECTURES]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    used = json.loads(done.stdout)
+    for architecture in ARCHITECTURES:
+        assert set(used[architecture]) == declared("train", architecture)
+
+
+def test_every_dep_of_every_stage_exists():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        for dep in stage.get("do", stage)["deps"]:
+            if dep.startswith(("src/", "stages/", "reference/")) and "${" not in dep:
+                assert (ROOT / dep).exists(), dep
+
+
+def imports(file: Path) -> set[str]:
+    """The modules that a file names in its import statements."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_the_package_never_imports_a_stage():
+    for file in SOURCE.rglob("*.py"):
+        assert not [name for name in imports(file) if name.split(".")[0] == "stages"], file
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_architecture_imports_torch_and_layers_only(architecture: str):
+    names = {name.removeprefix("mnist_study.models.") for name in imports(SOURCE / "models" / f"{architecture}.py")}
+    assert {name.split(".")[0] for name in names} == {"torch", "layers"}
+
+
+def test_params_and_reporting_need_no_torch():
+    modules = ", ".join(f"mnist_study.{name}" for name in ("params", "metrics", "statistics", "reporting"))
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_no_stage_is_longer_than_forty_lines():
+    for file in (ROOT / "stages").glob("*.py"):
+        assert len(file.read_text().splitlines()) <= 45, file
+
+
+def test_training_knows_nothing_of_params_yaml():
+    for name in declared("train", "vanilla"):
+        code = ast.parse((ROOT / name).read_text())
+        opened = [node for node in ast.walk(code) if isinstance(node, ast.Constant) and node.value == "params.yaml"]
+        assert not opened, name

@@ -1,0 +1,132 @@
+"""The loop: it learns, repeats itself to the byte, and stops when the loss is not finite."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnist_study import mnist, models, schedules, weights
+from mnist_study.augmentation import NEUTRAL, RANGES, Policy
+from mnist_study.errors import StudyError
+from mnist_study.inference import accuracy, scores
+from mnist_study.recipe import Recipe
+from mnist_study.training import Progress, decay_groups, train
+
+PLAIN = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
+ROTATE = Policy(mean=0.15, sd=0.25, ranges={**PLAIN, "rotation": (-7.0, 7.0)})
+
+
+def run(recipe: Recipe, folder: Path, *, seed: int = 0, observe: bool = True, signs: list[Progress] | None = None):
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    model = models.build(recipe.architecture, **recipe.model)
+    observed = {"test": mnist.test_split(folder)} if observe else {}
+    report = (lambda sign: None) if signs is None else signs.append
+    trained, history = train(model, recipe, seed, ROTATE, mnist.training_split(folder), observed, report)
+    return weights.pack(trained), history
+
+
+def test_it_learns(recipe: Recipe, tiny_mnist: Path):
+    _, history = run(replace(recipe, epochs=6), tiny_mnist)
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
+    assert history[-1]["train_loss"] < history[0]["train_loss"] / 3
+    assert history[-1]["test_accuracy"] > 90
+
+
+def test_same_seed_same_bytes_and_another_seed_others(recipe: Recipe, tiny_mnist: Path):
+    first = run(recipe, tiny_mnist)
+    assert run(recipe, tiny_mnist) == first
+    assert run(recipe, tiny_mnist, seed=1)[0] != first[0]
+
+
+@pytest.mark.parametrize("architecture", ["two_pool", "dropout"])
+def test_observing_changes_no_weight(recipe: Recipe, tiny_mnist: Path, architecture: str):
+    recipe = replace(recipe, architecture=architecture, model={"dropout": 0.05}, epochs=1)
+    assert run(recipe, tiny_mnist, observe=False)[0] == run(recipe, tiny_mnist)[0]
+
+
+def test_an_averaged_network_is_the_one_observed_and_returned(recipe: Recipe, tiny_mnist: Path):
+    plain, _ = run(recipe, tiny_mnist)
+    averaged, history = run(replace(recipe, ema=0.5), tiny_mnist)
+    assert averaged != plain
+    model = models.build(recipe.architecture)
+    path = tiny_mnist / "averaged.safetensors"
+    weights.write(path, averaged)
+    weights.load(model, path)
+    test = mnist.test_split(tiny_mnist)
+    assert accuracy(scores(model, test.images, ROTATE), test.labels) == history[-1]["test_accuracy"]
+
+
+def test_a_loss_that_is_not_finite_stops_it_and_says_where(recipe: Recipe, tiny_mnist: Path):
+    recipe = replace(recipe, lr=1e30)
+    with pytest.raises(
+        StudyError, match=r"variants\.tiny: the loss of seed 0 became (nan|inf) in epoch 1, step \d+, .*1e\+30"
+    ):
+        run(recipe, tiny_mnist)
+
+
+def test_signs_of_life_count_up_to_every_image(recipe: Recipe, tiny_mnist: Path):
+    signs: list[Progress] = []
+    _, history = run(replace(recipe, batch_size=16), tiny_mnist, signs=signs)
+    assert [sign.images for sign in signs if sign.epoch == 1] == [320, 640, 640]
+    assert [sign.epoch_ended for sign in signs if sign.epoch_ended] == history
+
+
+def test_bf16_trains_too(recipe: Recipe, tiny_mnist: Path):
+    fp32, _ = run(replace(recipe, epochs=1), tiny_mnist)
+    bf16, history = run(replace(recipe, epochs=1, precision="bf16"), tiny_mnist)
+    assert bf16 != fp32
+    assert history[0]["train_loss"] < 3
+
+
+def test_only_weights_decay():
+    model = models.build("vanilla")
+    decaying, other = decay_groups(model, 0.1)
+    assert all(p.ndim > 1 for p in decaying["params"])
+    assert all(p.ndim == 1 for p in other["params"])
+    assert other["weight_decay"] == 0
+    assert len(decaying["params"]) + len(other["params"]) == len(list(model.parameters()))
+
+
+def learning_rates(name: str, options: dict, losses: list[float], steps: int = 4) -> list[float]:
+    """The learning rate in the last step of each epoch."""
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    schedule = schedules.build(name, options, optimiser, epochs=len(losses), steps_per_epoch=steps)
+    rates = []
+    for loss in losses:
+        rate = 0.0
+        for _ in range(steps):
+            optimiser.step()
+            rate = optimiser.param_groups[0]["lr"]
+            schedules.after_step(schedule)
+        rates.append(rate)
+        schedules.after_epoch(schedule, loss)
+    return rates
+
+
+def test_constant_stays():
+    assert learning_rates("constant", {}, [1.0] * 8) == [0.1] * 8
+
+
+def test_step_falls_every_step_size_epochs():
+    rates = learning_rates("step", {"step_size": 2, "gamma": 0.1}, [1.0] * 5)
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
+
+
+def test_plateau_waits_for_the_training_loss():
+    options = {"factor": 0.5, "patience": 1, "threshold": 0.0}
+    assert learning_rates("plateau", options, [3.0, 2.0, 1.0, 0.5]) == [0.1] * 4
+    assert learning_rates("plateau", options, [1.0, 1.0, 1.0, 1.0]) == pytest.approx([0.1, 0.1, 0.1, 0.05])
+
+
+def test_one_cycle_peaks_and_ends_near_nothing():
+    options = {"pct_start": 0.25, "div_factor": 10, "final_div_factor": 100}
+    rates = learning_rates("one_cycle", options, [1.0] * 8)
+    assert max(rates) == pytest.approx(0.1, rel=0.05)
+    assert rates[-1] == pytest.approx(0.1 / 10 / 100)
+
+
+def test_an_unknown_schedule_is_an_error():
+    with pytest.raises(ValueError, match="cosine"):
+        learning_rates("cosine", {}, [1.0])

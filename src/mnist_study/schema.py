@@ -71,6 +71,15 @@ class Variant(Train):
     batch_size: int = Field(ge=8, le=8192)
     model: dict[str, int | float | bool | str] = {}
 
+    @field_validator("model")
+    @classmethod
+    def dropout_is_a_share(cls, model: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a dropout that is no share; what else an architecture takes, its own file says."""
+        dropout = model.get("dropout", 0)
+        if isinstance(dropout, str) or not 0 <= dropout < 1:
+            raise ValueError("allowed for dropout is a share from 0 to below 1")
+        return model
+
 
 class Constant(Section):
     """The learning rate stays."""

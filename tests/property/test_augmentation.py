@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as reference
 
-from mnist_study.augmentation import NEUTRAL, RANGES, Policy, augment, draw, normalise, to_unit
+from mnist_study.augmentation import NEUTRAL, RANGES, Policy, Range, augment, draw, normalise, to_unit
 
 # Of pixels between 0 and 1: a hundredth of a grey level. Both sides work in float32 but in another order, so each looks
 # up its source some 1e-6 of a pixel elsewhere; random bytes, the steepest images there are, show that as 1e-5 at most.
@@ -26,7 +26,7 @@ LIMITS = {
     "contrast": (0.0, 1.75),
 }
 AFFINE = RANGES[:6]
-STILL = {name: (NEUTRAL.get(name, 0.0),) * 2 for name in RANGES}
+STILL: dict[str, Range] = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
 
 seeds = st.integers(0, 2**32 - 1)
 values = {name: st.floats(low, high, width=32) for name, (low, high) in LIMITS.items()}
@@ -35,7 +35,8 @@ values = {name: st.floats(low, high, width=32) for name, (low, high) in LIMITS.i
 @st.composite
 def ranges(draw_value):
     """A range within the limits for each parameter."""
-    return {name: tuple(sorted((draw_value(values[name]), draw_value(values[name])))) for name in RANGES}
+    pairs = {name: (draw_value(values[name]), draw_value(values[name])) for name in RANGES}
+    return {name: (min(pair), max(pair)) for name, pair in pairs.items()}
 
 
 def raw(**fixed):

@@ -35,8 +35,8 @@ variants:
 
 
 def count(architecture: str, options: dict[str, Any]) -> int:
-    if options.get("dropout", 0) > 1:
-        raise ValueError("dropout probability has to be between 0 and 1")
+    if options.get("dropout", 0) == 0.99:
+        raise ValueError("too much of it")
     return 9_186 if architecture != "one_pool" else 20_000
 
 
@@ -127,8 +127,10 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
             {"variants__first__architecture": "one_pool"},
             r"variants\.first: has 20,000 parameters; .* fewer than 20,000",
         ),
-        ({"variants__second__model": {"dropout": 2}}, r"variants\.second\.model: .* dropout says: dropout probability"),
+        ({"variants__second__model": {"dropout": 2}}, r"second\.model: \{'dropout': 2\} given; .* from 0 to below 1"),
+        ({"variants__second__model": {"dropout": -0.1}}, r"second\.model: .* given; .* from 0 to below 1"),
         ({"variants__first__epochs": 21}, r"variants\.first\.epochs: 21 given; target\.epochs allows 20"),
+        ({"variants__second__model": {"dropout": 0.99}}, r"second\.model: .* given; dropout says: too much of it"),
         ({"variants__first__ema": 1}, r"variants\.first\.ema: 1 given; allowed is less than 1"),
         ({"variants__first__scheduler": None}, r"variants\.first\.scheduler: missing"),
         ({"variants__a.b": {}}, r"variants\.a\.b: a name is letters, digits, _ and -"),

@@ -8,14 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
-from mnist_study.augmentation import NEUTRAL, RANGES, Policy
+from mnist_study.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.contact_sheet import describe, draw_sheet, first_of_each_digit
 from mnist_study.errors import StudyError
 from mnist_study.mnist import Split
 from mnist_study.normalisation import CHUNK, measure
 from stages import transforms
 
-STILL = {name: (NEUTRAL.get(name, 0.0),) * 2 for name in RANGES}
+STILL: dict[str, Range] = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
 PLAIN = Policy(0.5, 0.25, STILL)
 TURNING = Policy(0.5, 0.25, STILL | {"rotation": (-7.0, 7.0), "scale": (0.9, 1.1)})
 
@@ -71,7 +71,7 @@ def test_plain_sheet_shows_the_originals_once(split):
 
 
 def test_ranges_in_words():
-    ranges = STILL | {
+    ranges: dict[str, Range] = STILL | {
         "rotation": (-7.0, 7.0),
         "translation_x": (-0.07, 0.07),
         "translation_y": (-0.05, 0.1),

@@ -37,7 +37,7 @@ format: setup ## let ruff put the code in order
 	ruff format
 
 dag: setup ## print the stages as a mermaid diagram
-	dvc dag --mermaid
+	dvc dag --mermaid --collapse-foreach-matrix
 
 clean: ## remove what tests and tools leave behind (no results, no cache)
 	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots

@@ -3,7 +3,6 @@
 The one reader of params.yaml. `configure` turns what comes out into the files that all other stages read.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
 from mnist_study.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
+from mnist_study.wording import allowed
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 LONGEST_VALUE = 60  # characters of a given value that an error repeats
@@ -103,15 +103,15 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
         "scheduler": list(Schedulers.model_fields),
         "augmentation": list(_mapping(raw, "augmentations")),
     }
-    for field, allowed in names.items():
+    for field, existing in names.items():
         given = entry.get(field)
-        if isinstance(given, str) and given not in allowed:
-            mistakes.append(f"{key}.{field}: there is no {given!r}{_allowed(given, allowed)}")
+        if isinstance(given, str) and given not in existing:
+            mistakes.append(f"{key}.{field}: there is no {given!r}{allowed(given, existing)}")
     architecture = entry.get("architecture")
     if isinstance(architecture, str) and architecture in architectures:
         options = list(architectures[architecture])
         mistakes += [
-            f"{key}.model.{option}: {architecture} has no such option{_allowed(str(option), options)}"
+            f"{key}.model.{option}: {architecture} has no such option{allowed(str(option), options)}"
             for option in _mapping(entry, "model")
             if option not in options
         ]
@@ -173,8 +173,8 @@ def _explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> 
     if detail["type"] == "missing":
         return f"{key}: missing"
     if detail["type"] == "extra_forbidden":
-        allowed = _fields(model, detail["loc"][:-1])
-        return f"{key}: unknown key{_allowed(str(detail['loc'][-1]), allowed)}"
+        keys = _fields(model, detail["loc"][:-1])
+        return f"{key}: unknown key{allowed(str(detail['loc'][-1]), keys)}"
     given = repr(detail["input"])
     if len(given) > LONGEST_VALUE:
         given = given[: LONGEST_VALUE - 1] + "…"
@@ -194,10 +194,3 @@ def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
         elif field is not None:
             model = Augmentation
     return list(model.model_fields)
-
-
-def _allowed(given: str, allowed: Any) -> str:  # noqa: ANN401 - any iterable of names
-    names = list(allowed)
-    near = difflib.get_close_matches(given, names, n=1)
-    listed = "; allowed: " + (", ".join(names) if names else "none")
-    return listed + (f"; did you mean {near[0]}?" if near else "")

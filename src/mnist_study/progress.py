@@ -9,6 +9,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mnist_study.training import Progress as Sign
 
+COLUMNS = (
+    TextColumn("{task.description}"),
+    TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+    BarColumn(bar_width=None),
+    TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2f} {task.fields[test]}"),
+    TextColumn("{task.fields[rate]:,.0f} images/s"),
+    TimeRemainingColumn(),
+)
+
 
 class Display:
     """Shows the signs of life of several seeds; call it with each."""
@@ -29,11 +38,11 @@ class Display:
             print(self._line(sign, rate), flush=True)
 
     def _bar(self, bars: Progress, sign: Sign, done: int, rate: float) -> None:
-        if sign.seed not in self.tasks:
-            self.tasks[sign.seed] = bars.add_task(
-                self.variant, total=self.epochs * self.images, seed=sign.seed, epochs=self.epochs, test=""
-            )
         fields = {"epoch": sign.epoch, "loss": sign.loss, "accuracy": sign.accuracy, "rate": rate}
+        if sign.seed not in self.tasks:
+            total = self.epochs * self.images  # the variant's name is in the line that DVC prints above
+            task = bars.add_task(f"seed {sign.seed}", total=total, epochs=self.epochs, test="", **fields)
+            self.tasks[sign.seed] = task
         if sign.epoch_ended is not None:
             fields["test"] = f"test {sign.epoch_ended['test_accuracy']:.2f}"
         bars.update(self.tasks[sign.seed], completed=done, **fields)
@@ -53,13 +62,5 @@ def display(variant: str, epochs: int, images: int) -> Iterator[Display]:
     if not console.is_terminal:
         yield Display(variant, epochs, images, None)
         return
-    columns = (
-        TextColumn("{task.description} seed {task.fields[seed]}"),
-        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-        BarColumn(bar_width=None),
-        TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2f} {task.fields[test]}"),
-        TextColumn("{task.fields[rate]:,.0f} images/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as bars:
+    with Progress(*COLUMNS, console=console) as bars:
         yield Display(variant, epochs, images, bars)

@@ -1,7 +1,6 @@
 """Print what a network is made of, layer by layer; without a name, every architecture's totals."""
 
 import argparse
-import difflib
 from typing import Any
 
 from rich.box import SIMPLE
@@ -13,6 +12,7 @@ from mnist_study.console import plain_errors
 from mnist_study.errors import StudyError
 from mnist_study.models import build
 from mnist_study.models.summary import Layer, architectures, options, rows
+from mnist_study.wording import allowed
 
 WIDTH = 100  # wider than either table, so that nothing is cut short in a pipe or a narrow window
 
@@ -89,12 +89,9 @@ def _settings(architecture: str, texts: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _check(name: str, allowed: list[str], kind: str) -> None:
-    if name in allowed:
-        return
-    near = difflib.get_close_matches(name, allowed, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise StudyError(f"there is no {kind} {name!r}; allowed: {', '.join(allowed) or 'none'}{hint}")
+def _check(name: str, names: list[str], kind: str) -> None:
+    if name not in names:
+        raise StudyError(f"there is no {kind} {name!r}{allowed(name, names)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-slow check format dag clean
+.PHONY: help setup repro params test test-slow check format dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -18,26 +18,30 @@ setup: .venv/installed ## make .venv and install requirements.txt into it, once
 	@touch $@
 
 repro: setup ## restore what is cached in the repository, then run what is stale
-	dvc pull --quiet --allow-missing
-	dvc repro
+	.venv/bin/python -m stages.configure --check
+	.venv/bin/dvc pull --allow-missing
+	.venv/bin/dvc repro
+
+params: setup ## check params.yaml, telling all mistakes at once
+	.venv/bin/python -m stages.configure --check
 
 test: setup ## run the default tests (under 90 s on two cores)
-	pytest --numprocesses 2 --dist loadgroup -m "not slow"
+	.venv/bin/pytest --numprocesses 2 --dist loadgroup -m "not slow"
 
 test-slow: setup ## run the tests that take longer
-	pytest -m slow
+	.venv/bin/pytest -m slow
 
 check: setup ## lint, format and type checks
-	ruff check
-	ruff format --check
-	pyright
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright
 
 format: setup ## let ruff put the code in order
-	ruff check --fix
-	ruff format
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
 
 dag: setup ## print the stages as a mermaid diagram
-	dvc dag --mermaid --collapse-foreach-matrix
+	.venv/bin/dvc dag --mermaid --collapse-foreach-matrix
 
 clean: ## remove what tests and tools leave behind (no results, no cache)
 	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots

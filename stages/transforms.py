@@ -1,22 +1,18 @@
 """Write a policy with the training images' mean and standard deviation, and its contact sheet."""
 
-import argparse
 import json
 from pathlib import Path
 
+from mnist_study import console
 from mnist_study.augmentation import Policy
-from mnist_study.console import plain_errors
 from mnist_study.contact_sheet import draw_sheet
 from mnist_study.errors import StudyError
 from mnist_study.mnist import training_split
 from mnist_study.normalisation import measure
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(name: str) -> None:
     """Read build/policies/<policy>.json and data/mnist, write data/transforms/<policy>.json and .png."""
-    parser = argparse.ArgumentParser(prog="python -m stages.transforms", description=__doc__)
-    parser.add_argument("policy", help="a name under `augmentations` in params.yaml")
-    name = parser.parse_args(arguments).policy
     source = Path(f"build/policies/{name}.json")
     if not source.exists():
         raise StudyError(f"{source}: there is no such policy; `dvc repro configure` writes them")
@@ -30,5 +26,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    with plain_errors():
-        main()
+    with console.plain_errors():
+        main(console.argument("policy", "a name under `augmentations` in params.yaml"))

@@ -28,15 +28,23 @@ class Published:
 
     table: int
     architecture: str
+    scheduler: str
+    augmentation: str
+    batch_size: int
     train_accuracy: float
     test_accuracy: float
+
+    def matches(self, recipe: Recipe) -> bool:
+        """Tell whether the recipe is of this row's kind; what the study leaves open may differ."""
+        fields = ("architecture", "scheduler", "augmentation", "batch_size")
+        return all(getattr(self, field) == getattr(recipe, field) for field in fields)
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One variant: its recipe, the contents of its training and evaluation files, and its metrics.
 
-    `published` is its row of the study, or None where the study has no such row.
+    `published` is its row of the study, or None where the study has no row of that name and kind.
     """
 
     recipe: Recipe
@@ -102,13 +110,15 @@ def gather(
     rows = read_published(published)
     outcomes = {}
     for name in names:
+        recipe = Recipe.read(recipes / f"{name}.json")
+        row = rows.get(name)
         trained, evaluated = _read(training / f"{name}.json"), _read(evaluation / f"{name}.json")
         outcomes[name] = Outcome(
-            recipe=Recipe.read(recipes / f"{name}.json"),
+            recipe=recipe,
             training=trained,
             evaluation=evaluated,
             metrics=metrics.of_variant(trained, evaluated, target.accuracy),
-            published=rows.get(name),
+            published=row if row and row.matches(recipe) else None,
         )
     return Study(target, outcomes)
 
@@ -120,6 +130,9 @@ def read_published(path: Path) -> dict[str, Published]:
             row["variant"]: Published(
                 table=int(row["table"]),
                 architecture=row["architecture"],
+                scheduler=row["scheduler"],
+                augmentation=row["augmentation"],
+                batch_size=int(row["batch_size"]),
                 train_accuracy=float(row["train_accuracy"]),
                 test_accuracy=float(row["test_accuracy"]),
             )

@@ -39,7 +39,7 @@ def write(study: Study, figures: Collection[str]) -> str:
     """Write the page; `figures` names the pictures that stand in figures/ beside it."""
     tables = [published_table(study, number) for number in HEADINGS]
     sections = [
-        "# Sixty tiny MNIST networks, trained again",
+        "# Tiny MNIST networks, trained again",
         introduction(study),
         result(study),
         "## The target",
@@ -55,8 +55,8 @@ def introduction(study: Study) -> str:
     """Say what the page is and how to read its numbers."""
     return (
         "`dvc repro` wrote this page. A published study trained 60 small networks on MNIST's 60,000 training images and"
-        f" looked for {study.target.accuracy:.2f} % on the {TEST_IMAGES:,} test images. Here its rows are trained again"
-        " from one recipe, since the study leaves out the optimiser, the learning rate and the strength of the"
+        f" looked for {study.target.accuracy:.2f} % on the {TEST_IMAGES:,} test images. Here rows of it are trained"
+        " again from one recipe, since the study leaves out the optimiser, the learning rate and the strength of the"
         " augmentation. *Accuracy here* is that of the weights after the last epoch, mean over seeds; the test images"
         " chose neither the epoch nor the recipe. Whether the published figures are of the last or of the best epoch is"
         " not known, so they may hold a little more luck than ours."

@@ -3,6 +3,7 @@
 The one reader of params.yaml. `configure` turns what comes out into the files that all other stages read.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,17 @@ class Study:
     policies: dict[str, Augmentation]
     recipes: list[Recipe]
 
+    def files(self) -> dict[str, str]:
+        """Give the text of every file that the other stages read, by its path."""
+        variants = [recipe.variant for recipe in self.recipes]
+        contents = {
+            "data.json": self.data.model_dump(),
+            "study.json": {"target": self.target.model_dump(), "variants": variants},
+            **{f"policies/{name}.json": {"ranges": policy.ranges()} for name, policy in self.policies.items()},
+        }
+        texts = {path: json.dumps(content, indent=2, sort_keys=True) + "\n" for path, content in contents.items()}
+        return texts | {f"recipes/{recipe.variant}.json": recipe.to_json() for recipe in self.recipes}
+
 
 Options = Mapping[str, Mapping[str, Any]]
 Count = Callable[[str, dict[str, Any]], int]
@@ -50,12 +62,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Study:
         params = Params.model_validate(raw)
     except ValidationError as error:
         mistakes += [_explain(detail, Params) for detail in error.errors()]
-    for section in ("variants", "augmentations"):
-        mistakes += [
-            f"{section}.{name}: a name is letters, digits, _ and -, and begins with a letter or _"
-            for name in _mapping(raw, section)
-            if not NAME.fullmatch(str(name))
-        ]
+    mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
     variants: dict[str, Variant] = {}
     for name, entry in _mapping(raw, "variants").items():
         if isinstance(entry, dict):  # what is no mapping was reported above
@@ -66,13 +73,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Study:
                 own = [detail for detail in error.errors() if _is_own(detail, entry)]
                 mistakes += [_explain(detail, Variant, key) for detail in own]
             mistakes += _unknown_names(key, entry, raw, architectures)
-    if params is not None:
-        if params.train.epochs > params.target.epochs:
-            mistakes.append(f"train.epochs: {_too_long(params.train.epochs, params.target)}")
-        for name, variant in variants.items():
-            mistakes += _beyond_target(
-                f"variants.{name}", params.variants[name], variant, params.target, architectures, count_parameters
-            )
+    mistakes += _beyond_target(raw, variants, architectures, count_parameters)
     if mistakes or params is None:
         raise StudyError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
@@ -82,6 +83,18 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Study:
 def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:
     fields = {**variant.model_dump(), "seeds": tuple(variant.seeds)}
     return Recipe(variant=name, scheduler_options=schedulers.model_dump()[variant.scheduler], **fields)
+
+
+def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
+    """List the names that cannot be a file's, or that a file system may take for another's."""
+    mistakes, seen = [], {}
+    for name in map(str, _mapping(raw, section)):
+        if not NAME.fullmatch(name):
+            mistakes.append(f"{section}.{name}: a name is letters, digits, _ and -, and begins with a letter or _")
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            mistakes.append(f"{section}.{name}: differs from {twin} in capitals only, so their files may be the same")
+    return mistakes
 
 
 def _known_defaults(raw: dict[str, Any]) -> dict[str, Any]:
@@ -119,27 +132,32 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
 
 
 def _beyond_target(
-    key: str, entry: dict[str, Any], variant: Variant, target: Target, architectures: Options, count_parameters: Count
+    raw: dict[str, Any], variants: dict[str, Variant], architectures: Options, count_parameters: Count
 ) -> list[str]:
-    """List where a variant is outside the limits of the study, or is no network at all."""
-    mistakes = []
-    if variant.epochs > target.epochs and "epochs" in entry:
-        mistakes.append(f"{key}.epochs: {_too_long(variant.epochs, target)}")
-    if variant.architecture not in architectures or not set(variant.model) <= set(architectures[variant.architecture]):
-        return mistakes  # told already
+    """List which sound variants are outside the limits of the study, or are no network at all."""
     try:
-        parameters = count_parameters(variant.architecture, variant.model)
-    except (TypeError, ValueError) as error:
-        return [*mistakes, f"{key}.model: {variant.model} given; {variant.architecture} says: {error}"]
-    if parameters >= target.parameters:
-        mistakes.append(
-            f"{key}: has {parameters:,} parameters; target.parameters allows fewer than {target.parameters:,}"
-        )
-    return mistakes
-
-
-def _too_long(epochs: int, target: Target) -> str:
-    return f"{epochs} given; target.epochs allows {target.epochs}"
+        target = Target.model_validate(raw.get("target"))
+    except ValidationError:
+        return []  # told already
+    mistakes = []
+    for name, variant in variants.items():
+        key = f"variants.{name}"
+        if variant.epochs > target.epochs:
+            source = key if "epochs" in raw["variants"][name] else "train"
+            mistakes.append(f"{source}.epochs: {variant.epochs} given; target.epochs allows {target.epochs}")
+        options = architectures.get(variant.architecture)
+        if options is None or not set(variant.model) <= set(options):
+            continue  # told already
+        try:
+            parameters = count_parameters(variant.architecture, variant.model)
+        except (TypeError, ValueError, RuntimeError) as error:
+            mistakes.append(f"{key}.model: {variant.model} given; {variant.architecture} says: {error}")
+            continue
+        if parameters >= target.parameters:
+            mistakes.append(
+                f"{key}: has {parameters:,} parameters; target.parameters allows fewer than {target.parameters:,}"
+            )
+    return list(dict.fromkeys(mistakes))  # a default is told once
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -25,13 +25,13 @@ class Display:
     def __init__(self, variant: str, epochs: int, images: int, bars: Progress | None) -> None:
         self.variant, self.epochs, self.images, self.bars = variant, epochs, images, bars
         self.tasks: dict[int, TaskID] = {}
-        self.started: dict[int, float] = {}
+        self.began: dict[int, tuple[float, int]] = {}  # when a seed was first heard of, and its images by then
 
     def __call__(self, sign: Sign) -> None:
         """Show one sign of life."""
-        started = self.started.setdefault(sign.seed, time.monotonic())
         done = (sign.epoch - 1) * self.images + sign.images
-        rate = done / max(time.monotonic() - started, 0.1)
+        start, images = self.began.setdefault(sign.seed, (time.monotonic(), done))
+        rate = (done - images) / max(time.monotonic() - start, 0.1)
         if self.bars is not None:
             self._bar(self.bars, sign, done, rate)
         elif sign.epoch_ended is not None:

@@ -1,5 +1,6 @@
 """What params.yaml may hold: its sections, each key with its type and limits."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationInfo, field_validator
@@ -69,15 +70,18 @@ class Variant(Train):
     scheduler: str
     augmentation: str
     batch_size: int = Field(ge=8, le=8192)
-    model: dict[str, int | float | bool | str] = {}
+    model: dict[str, Any] = {}
 
     @field_validator("model")
     @classmethod
-    def dropout_is_a_share(cls, model: dict[str, Any]) -> dict[str, Any]:
-        """Refuse a dropout that is no share; what else an architecture takes, its own file says."""
+    def plain_values(cls, model: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what a recipe cannot hold and a dropout that is no share; the rest is for the architecture to say."""
         dropout = model.get("dropout", 0)
-        if isinstance(dropout, str) or not 0 <= dropout < 1:
+        if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
             raise ValueError("allowed for dropout is a share from 0 to below 1")
+        for option, value in model.items():
+            if not isinstance(value, bool | int | float | str) or value in (math.inf, -math.inf) or value != value:
+                raise ValueError(f"{option} must be a finite number, true, false or text")
         return model
 
 

@@ -79,3 +79,25 @@ def test_a_mistake_in_params_stops_everything_before_any_work(checkout: Checkout
     assert "did you mean one_pool?" in done.stderr
     assert "Running stage 'train" not in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_copy_made_by_dvc_trains_its_own_code_to_the_same_bytes(checkout: Checkout):
+    """`dvc exp run --temp` works in a folder of its own; what the workspace holds meanwhile must not matter."""
+    weights = checkout.folder / "models" / ONE / "seed-0.safetensors"
+    before = weights.read_bytes()
+    command = ("dvc", "exp", "run", "--temp", "--name", "again", "--force", "--set-param", "train.momentum=0.9")
+    checkout.run(*command)
+    checkout.run("dvc", "exp", "apply", "again")
+    assert weights.read_bytes() == before
+    assert checkout.git_status() == ""
+
+
+@pytest.mark.slow
+def test_a_report_that_fails_leaves_the_old_one(checkout: Checkout):
+    """The report's outs stay where they are when it fails."""
+    checkout.edit("reference/published.csv", "variant,", "name,")
+    before = (checkout.folder / "metrics" / "variants.json").read_bytes()
+    assert checkout.run("dvc", "repro", check=False).returncode != 0
+    assert (checkout.folder / "metrics" / "variants.json").read_bytes() == before
+    assert (checkout.folder / "reports" / "study.md").exists()

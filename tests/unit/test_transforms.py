@@ -94,7 +94,7 @@ def test_stage_writes_policy_and_sheet(split, tmp_path, monkeypatch):
     monkeypatch.setattr(transforms, "training_split", lambda _folder: split)
     (tmp_path / "build/policies").mkdir(parents=True)
     (tmp_path / "build/policies/turning.json").write_text(json.dumps({"ranges": TURNING.ranges}))
-    transforms.main(["turning"])
+    transforms.main("turning")
     written = tmp_path / "data/transforms/turning.json"
     mean, sd = measure(split.images)
     assert Policy.read(written) == Policy(mean, sd, TURNING.ranges)
@@ -105,4 +105,4 @@ def test_stage_writes_policy_and_sheet(split, tmp_path, monkeypatch):
 def test_stage_names_the_missing_policy(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StudyError, match=r"build/policies/other\.json: there is no such policy"):
-        transforms.main(["other"])
+        transforms.main("other")

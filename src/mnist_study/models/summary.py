@@ -5,12 +5,14 @@ import math
 import pkgutil
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mnist_study import models
+from mnist_study.errors import StudyError
 
 IMAGE_SIDE = 28
 NOT_ARCHITECTURES = {"__main__", "layers", "summary"}
@@ -34,13 +36,26 @@ class Layer:
 
 def architectures() -> list[str]:
     """Name the architectures, sorted: the files of this package that define `build`."""
-    return sorted({module.name for module in pkgutil.iter_modules(models.__path__)} - NOT_ARCHITECTURES)
+    names = {module.name for module in pkgutil.iter_modules(models.__path__)} - NOT_ARCHITECTURES
+    return sorted(name for name in names if hasattr(_module(name), "build"))
 
 
 def options(architecture: str) -> dict[str, Any]:
     """Give the keyword arguments of an architecture's `build`, with their defaults."""
-    build = import_module(f"{models.__name__}.{architecture}").build
-    return {name: parameter.default for name, parameter in inspect.signature(build).parameters.items()}
+    parameters = inspect.signature(_module(architecture).build).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
+    """Count the parameters of a network built with these options; raises what `build` raises."""
+    return models.count_parameters(models.build(architecture, **settings))
+
+
+def _module(architecture: str) -> ModuleType:
+    try:
+        return import_module(f"{models.__name__}.{architecture}")
+    except Exception as error:  # whatever the file of a new architecture may do
+        raise StudyError(f"models/{architecture}.py: cannot be imported ({type(error).__name__}: {error})") from error
 
 
 def rows(model: nn.Sequential) -> list[Layer]:

@@ -4,7 +4,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params test test-slow check format dag clean
+.PHONY: help setup repro params test test-slow bench check format dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: setup ## run the default tests (under 90 s on two cores)
 
 test-slow: setup ## run the tests that take longer
 	.venv/bin/pytest -m slow
+
+bench: setup ## time the augmentation against torchvision's, side by side
+	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
 
 check: setup ## lint, format and type checks
 	.venv/bin/ruff check

@@ -46,8 +46,8 @@ def test_torchvision_image_by_image(benchmark: BenchmarkFixture, images: Tensor)
     pictures = [Image.fromarray(image.numpy()) for image in images]
     transform = v2.Compose(
         [
-            v2.RandomRotation(7),
-            v2.RandomAffine(0, translate=(0.08, 0.08), scale=(0.9, 1.1)),
+            v2.RandomRotation([-7, 7]),
+            v2.RandomAffine([0, 0], translate=(0.08, 0.08), scale=(0.9, 1.1)),
             v2.ColorJitter(brightness=0.2, contrast=0.2),
             v2.ToImage(),
             v2.ToDtype(torch.float32, scale=True),

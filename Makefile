@@ -26,10 +26,10 @@ params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
 
 test: setup ## run the default tests (under 90 s on two cores)
-	.venv/bin/pytest --numprocesses 2 --dist loadgroup -m "not slow"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: setup ## run the tests that take longer
-	.venv/bin/pytest -m slow
+test-slow: setup ## run the tests that take longer (three minutes)
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
 
 bench: setup ## time the augmentation against torchvision's, side by side
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds

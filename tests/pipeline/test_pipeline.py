@@ -7,8 +7,6 @@ import pytest
 
 from tests.pipeline.conftest import Checkout
 
-pytestmark = pytest.mark.xdist_group("pipeline")
-
 ONE, TWO = "one_pool-b64-step-rotate", "two_pool-b64-step-rotate"
 MINE = "variants.mine={architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64}"
 
@@ -33,6 +31,7 @@ def test_a_clone_restores_everything_without_training(finished: Checkout, tmp_pa
     assert (clone.folder / weights).read_bytes() == (finished.folder / weights).read_bytes()
 
 
+@pytest.mark.slow
 def test_training_again_gives_the_same_lock(checkout: Checkout):
     before = (checkout.folder / "dvc.lock").read_bytes()
     assert checkout.repro("--force", "--single-item", f"train@{ONE}") == [f"train@{ONE}"]
@@ -46,12 +45,14 @@ def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):
     assert f"train@{TWO}" not in ran
 
 
+@pytest.mark.slow
 def test_an_edited_display_or_default_that_is_overridden_retrains_nothing(checkout: Checkout):
     checkout.edit("src/mnist_study/progress.py", '"""How', '"""In what way')
     checkout.edit("params.yaml", "{factor: 0.1, patience: 2", "{factor: 0.2, patience: 3")
     assert checkout.repro() == ["configure"]
 
 
+@pytest.mark.slow
 def test_an_added_variant_trains_alone_and_leaves_no_trace_when_it_goes(checkout: Checkout):
     lock = (checkout.folder / "dvc.lock").read_text()
     params = (checkout.folder / "params.yaml").read_text()

@@ -73,6 +73,7 @@ def test_signs_of_life_count_up_to_every_image(recipe: Recipe, tiny_mnist: Path)
     assert [sign.epoch_ended for sign in signs if sign.epoch_ended] == history
 
 
+@pytest.mark.slow  # without bf16 instructions, on this kind of network, it takes seconds
 def test_bf16_trains_too(recipe: Recipe, tiny_mnist: Path):
     fp32, _ = run(replace(recipe, epochs=1), tiny_mnist)
     bf16, history = run(replace(recipe, epochs=1, precision="bf16"), tiny_mnist)

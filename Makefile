@@ -28,7 +28,7 @@ params: setup ## check params.yaml, telling all mistakes at once
 test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: setup ## run the tests that take longer (three minutes)
+test-slow: setup ## run the tests that take longer (two minutes)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
 
 bench: setup ## time the augmentation against torchvision's, side by side

@@ -72,6 +72,7 @@ def test_an_added_variant_trains_alone_and_leaves_no_trace_when_it_goes(checkout
     )
 
 
+@pytest.mark.slow
 def test_a_mistake_in_params_stops_everything_before_any_work(checkout: Checkout):
     checkout.edit("params.yaml", "architecture: one_pool", "architecture: onepool")
     done = checkout.run("dvc", "repro", check=False)

@@ -46,6 +46,7 @@ def test_a_diverging_seed_ends_it_in_one_line(recipe: Recipe, tiny_mnist: Path):
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_named(recipe: Recipe, tiny_mnist: Path):
     import multiprocessing
 

@@ -157,9 +157,9 @@ def test_the_tables_for_plots(files):
         for name in ("learning_curves", "leaderboard", "confusion")
     }
     assert plots["leaderboard"][1:] == [
-        ["own", "99.550"],
-        ["vanilla-b64-step-plain", "99.300"],
-        ["vanilla-b128-step-plain", "98.900"],
+        ["own", "99.550", "45.0"],
+        ["vanilla-b64-step-plain", "99.300", "70.0"],
+        ["vanilla-b128-step-plain", "98.900", "110.0"],
     ]
     assert len(plots["learning_curves"]) == 1 + 3 * (1 + 2 + 1)
     assert plots["learning_curves"][2][:3] == ["vanilla-b64-step-plain", "0", "2"]

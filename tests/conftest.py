@@ -7,6 +7,25 @@ import pytest
 
 from mnist_study.recipe import Recipe
 
+TINY = Recipe(
+    variant="tiny",
+    architecture="two_pool",
+    model={},
+    augmentation="rotate",
+    scheduler="constant",
+    scheduler_options={},
+    batch_size=64,
+    epochs=2,
+    seeds=(0, 1),
+    lr=0.05,
+    momentum=0.9,
+    nesterov=False,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    ema=0.0,
+    precision="fp32",
+    validation=0,
+)
 DIGITS = {"train": 640, "t10k": 200}
 
 
@@ -37,22 +56,4 @@ def tiny_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return Recipe(
-        variant="tiny",
-        architecture="two_pool",
-        model={},
-        augmentation="rotate",
-        scheduler="constant",
-        scheduler_options={},
-        batch_size=64,
-        epochs=2,
-        seeds=(0, 1),
-        lr=0.05,
-        momentum=0.9,
-        nesterov=False,
-        weight_decay=0.0,
-        label_smoothing=0.0,
-        ema=0.0,
-        precision="fp32",
-        validation=0,
-    )
+    return TINY

@@ -24,17 +24,19 @@ def plain_errors() -> Iterator[None]:
     """
     try:
         yield
-    except StudyError as error:
+    except (StudyError, OSError) as error:
         if os.environ.get("MNIST_STUDY_DEBUG"):
             raise
-        for line in str(error).splitlines():
+        for line in _words(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
-        if os.environ.get("MNIST_STUDY_DEBUG"):
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}")
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _words(error: StudyError | OSError) -> str:
+    """Name the file where the system refused one; our own errors do that themselves."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

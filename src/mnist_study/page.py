@@ -58,8 +58,8 @@ def introduction(study: Study) -> str:
         f" looked for {study.target.accuracy:.2f} % on the {TEST_IMAGES:,} test images. Here rows of it are trained"
         " again from one recipe, since the study leaves out the optimiser, the learning rate and the strength of the"
         " augmentation. *Accuracy here* is that of the weights after the last epoch, mean over seeds; the test images"
-        " chose neither the epoch nor the recipe. Whether the published figures are of the last or of the best epoch is"
-        " not known, so they may hold a little more luck than ours."
+        " did not choose the epoch, and docs/log.md says where the recipe comes from. Whether the published figures are"
+        " of the last or of the best epoch is not known, so they may hold a little more luck than ours."
     )
 
 

@@ -25,7 +25,7 @@ LONGEST_VALUE = 60  # characters of a given value that an error repeats
 
 
 @dataclass(frozen=True)
-class Study:
+class Plan:
     """All that params.yaml says, checked and resolved."""
 
     target: Target
@@ -49,7 +49,7 @@ Options = Mapping[str, Mapping[str, Any]]
 Count = Callable[[str, dict[str, Any]], int]
 
 
-def load(path: Path, architectures: Options, count_parameters: Count) -> Study:
+def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
     """Read and check params.yaml; raises StudyError with a line for every mistake.
 
     `architectures` maps each architecture's name to its options and their defaults; `count_parameters` builds one
@@ -77,7 +77,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Study:
     if mistakes or params is None:
         raise StudyError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
-    return Study(params.target, params.data, params.augmentations, recipes)
+    return Plan(params.target, params.data, params.augmentations, recipes)
 
 
 def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:

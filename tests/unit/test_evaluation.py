@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,32 +13,14 @@ from mnist_study.evaluation import evaluate
 from mnist_study.inference import scores
 from mnist_study.mnist import hold_out, training_split
 from mnist_study.mnist import test_split as read_test_split
-from mnist_study.recipe import Recipe
+from tests.conftest import TINY, write_idx
 
 POLICY = Policy(0.13, 0.31, {})
 
 
 def recipe(**changes):
-    fields = {
-        "variant": "tiny",
-        "architecture": "one_pool",
-        "model": {"dropout": 0.5},
-        "augmentation": "plain",
-        "scheduler": "constant",
-        "scheduler_options": {},
-        "batch_size": 64,
-        "epochs": 1,
-        "seeds": (3, 7),
-        "lr": 0.1,
-        "momentum": 0.9,
-        "nesterov": False,
-        "weight_decay": 0.0,
-        "label_smoothing": 0.0,
-        "ema": 0.0,
-        "precision": "fp32",
-        "validation": 0,
-    }
-    return Recipe(**(fields | changes))
+    fields = {"architecture": "one_pool", "model": {"dropout": 0.5}, "augmentation": "plain", "seeds": (3, 7)}
+    return replace(TINY, **(fields | changes))
 
 
 def save_model(path, seed):
@@ -51,11 +34,9 @@ def save_model(path, seed):
 def images(tmp_path):
     random = np.random.default_rng(0)
     for prefix, count in {"train": 60, "t10k": 40}.items():
-        sizes = np.array([count, 28, 28], ">u4").tobytes()
-        pixels = random.integers(0, 256, (count, 28, 28), np.uint8).tobytes()
-        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(bytes([0, 0, 8, 3]) + sizes + pixels)
-        labels = random.integers(0, 10, count, np.uint8).tobytes()
-        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(bytes([0, 0, 8, 1]) + sizes[:4] + labels)
+        pixels = random.integers(0, 256, (count, 28, 28), np.uint8)
+        write_idx(tmp_path / f"{prefix}-images-idx3-ubyte", pixels)
+        write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte", random.integers(0, 10, count, np.uint8))
     return tmp_path
 
 

@@ -40,7 +40,7 @@ def count(architecture: str, options: dict[str, Any]) -> int:
     return 9_186 if architecture != "one_pool" else 20_000
 
 
-def load(folder: Path, text: str) -> params.Study:
+def load(folder: Path, text: str) -> params.Plan:
     path = folder / "params.yaml"
     path.write_text(text, encoding="utf-8")
     return params.load(path, ARCHITECTURES, count)

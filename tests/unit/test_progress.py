@@ -1,6 +1,7 @@
 """Training shows itself: a plain line an epoch without a terminal, a bar per seed on one."""
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -42,6 +43,13 @@ def test_an_error_is_its_lines_and_status_1(capsys: pytest.CaptureFixture[str]):
         raise StudyError("first\nsecond")
     assert ended.value.code == 1
     assert capsys.readouterr().err == "error: first\nerror: second\n"
+
+
+def test_what_the_system_refuses_is_named(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended, console.plain_errors():
+        Path("no/such/file").read_text()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: no/such/file: No such file or directory\n"
 
 
 def test_ctrl_c_is_one_line_and_status_130(capsys: pytest.CaptureFixture[str]):

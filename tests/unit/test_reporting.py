@@ -1,12 +1,14 @@
 import csv
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from mnist_study import outcomes, reporting
 from mnist_study.errors import StudyError
+from tests.conftest import TINY
 
 # name: batch size, test accuracy after each epoch, a list for each seed
 STUDY = {
@@ -15,22 +17,7 @@ STUDY = {
     "vanilla-b128-step-plain": (128, [[98.0, 98.5, 98.9]]),
 }
 PUBLISHED = Path(__file__).parents[2] / "reference/published.csv"
-RECIPE = {
-    "architecture": "vanilla",
-    "model": {},
-    "augmentation": "plain",
-    "scheduler": "step",
-    "scheduler_options": {},
-    "epochs": 3,
-    "lr": 0.1,
-    "momentum": 0.9,
-    "nesterov": False,
-    "weight_decay": 0.0,
-    "label_smoothing": 0.0,
-    "ema": 0.0,
-    "precision": "fp32",
-    "validation": 0,
-}
+RECIPE = asdict(replace(TINY, architecture="vanilla", augmentation="plain", scheduler="step", epochs=3))
 
 
 def put(path, content):

@@ -1,0 +1,104 @@
+"""The fast engine: forward and backward through the nodes, the head in PyTorch."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mnist_study.fast import network, pooling
+from mnist_study.fast.layout import Call, Planes, lanes, stored
+from mnist_study.fast.network import Cell, Unsupported
+from mnist_study.fast.node import Node
+from mnist_study.recipe import Recipe
+
+SIDE = 28
+
+
+class FastEngine:
+    """Trains a network that `unsupported` has nothing against; see `engines.Engine`."""
+
+    name = "fast"
+    precision = "fp32"
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        """Take the network apart and reserve memory for a batch; kernels are compiled at the first one."""
+        self.label_smoothing, self.images = recipe.label_smoothing, recipe.batch_size
+        self.cells, self.head = network.read(model)
+        self.nodes = [Node(self.cells[0], None, self.images, 1, SIDE)]
+        for cell in self.cells[1:]:
+            self.nodes.append(Node.after(self.nodes[-1], cell, self.images))
+        self.last = self.nodes[-1]
+        self.features = Planes(self.images, stored(self.last.channels), self.last.values.side)
+        self.calls: dict[int, tuple[list[Call], list[Call]]] = {}
+        self.begin_epoch(0)
+
+    def begin_epoch(self, seed: int) -> None:
+        """Seed the dropout."""
+        self.seeds = np.random.default_rng(seed)
+        self.head.train()
+
+    def gradients(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        """Go forward and back; a batch of another size than before has its own list of calls."""
+        count = len(images)
+        if count not in self.calls:
+            backward = [call for node in reversed(self.nodes) if node.learns for call in node.backward(count)]
+            self.calls[count] = list(self._forward(self.cells, count, training=True)), backward
+        forward, backward = self.calls[count]
+        for node in self.nodes:
+            node.chain.draw(self.seeds)
+        features = self._run(forward, images).requires_grad_()
+        for parameter in self.head.parameters():
+            parameter.grad = None
+        scores = self.head(features)
+        loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
+        loss.backward()
+        assert features.grad is not None
+        self.last.gradient.put(features.grad)
+        for call in backward:
+            call()
+        return loss.item(), scores.detach().argmax(1)
+
+    @torch.no_grad()
+    def scores(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Score by a network of the same structure; short batches are filled up to whole blocks."""
+        cells, head = network.read(model)
+        was_training = head.training
+        head.eval()
+        for node in self.nodes:
+            node.chain.keep_all()
+        calls: dict[int, list[Call]] = {}
+        batches = []
+        for batch in images.split(self.images):
+            filled = F.pad(batch, (0, 0, 0, 0, 0, 0, 0, -len(batch) % lanes()))
+            count = len(filled)
+            if count not in calls:
+                calls[count] = list(self._forward(cells, count, training=False))
+            batches.append(head(self._run(calls[count], filled))[: len(batch)])
+        head.train(was_training)
+        return torch.cat(batches)
+
+    def _forward(self, cells: list[Cell], images: int, *, training: bool) -> Iterator[Call]:
+        for node, cell in zip(self.nodes, cells, strict=True):
+            yield from node.forward(cell, images, training=training)
+        yield from pooling.applied(self.last.values, self.last.chain, self.features, images)
+
+    def _run(self, calls: list[Call], images: Tensor) -> Tensor:
+        """Give the features [N, C, side, side] of images [N, 1, 28, 28]."""
+        self.nodes[0].values.put(images)
+        for call in calls:
+            call()
+        return self.features.take(len(images), self.last.channels)
+
+
+def unsupported(model: nn.Module, recipe: Recipe, images: int) -> str | None:
+    """Tell why the engine cannot train this, or None where it can; `images` is the number in an epoch."""
+    for count, what in ((recipe.batch_size, "a batch of"), (images, "an epoch of")):
+        if count % 16:
+            return f"{what} {count} images is no multiple of 16"
+    try:
+        network.read(model)
+    except Unsupported as error:
+        return str(error)
+    return None

@@ -1,0 +1,77 @@
+"""Pooling by maximum over 2x2, and the kernel that only applies a chain."""
+
+import functools
+from collections.abc import Iterator
+from functools import partial
+
+import halide as hl
+
+from mnist_study.fast.chain import Chain, Settings
+from mnist_study.fast.convolution import BLOCK, CHANNEL, COLUMN, LANE, ROW, compiled, planes_parameter
+from mnist_study.fast.layout import Call, Planes, lanes
+
+WINDOW = [(0, 0), (1, 0), (0, 1), (1, 1)]  # (column, row) in the order in which PyTorch looks for the maximum
+
+
+def _window(planes: hl.ImageParam, chain: Chain) -> list[hl.Expr]:
+    return [chain.forward(planes, [LANE, 2 * COLUMN + right, 2 * ROW + down, CHANNEL, BLOCK]) for right, down in WINDOW]
+
+
+@functools.cache
+def pool(*, with_dropout: bool) -> hl.Callable:
+    """Compile: out = the greatest of each 2x2 of chain(planes); an odd last row or column is left out."""
+    planes, chain, out = planes_parameter("planes"), Chain(with_dropout), hl.Func("out")
+    first, second, third, fourth = _window(planes, chain)
+    out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.max(hl.max(first, second), hl.max(third, fourth))
+    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    return compiled(out, [planes, chain.rows, chain.dropout])
+
+
+@functools.cache
+def pool_backward(*, with_dropout: bool) -> hl.Callable:
+    """Compile: out = the gradient of chain(planes), which goes to the first greatest of each 2x2.
+
+    Arguments: planes, the chain's, gradient of the pooled, out.
+    """
+    planes, chain, gradient = planes_parameter("planes"), Chain(with_dropout), planes_parameter("gradient")
+    first, second, third, fourth = _window(planes, chain)
+    greatest = hl.max(hl.max(first, second), hl.max(third, fourth))
+    winner, out = hl.Func("winner"), hl.Func("out")
+    winner[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.select(
+        first == greatest, 0, hl.select(second == greatest, 1, hl.select(third == greatest, 2, 3))
+    )
+    columns, rows = gradient.dim(1).extent(), gradient.dim(2).extent()
+    column, row = hl.min(COLUMN // 2, columns - 1), hl.min(ROW // 2, rows - 1)
+    won = winner[LANE, column, row, CHANNEL, BLOCK] == (ROW % 2) * 2 + COLUMN % 2
+    inside = (COLUMN // 2 < columns) & (ROW // 2 < rows)
+    out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.select(won & inside, gradient[LANE, column, row, CHANNEL, BLOCK], 0.0)
+    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    winner.compute_at(out, ROW).vectorize(LANE, lanes())
+    return compiled(out, [planes, chain.rows, chain.dropout, gradient])
+
+
+@functools.cache
+def apply(*, with_dropout: bool) -> hl.Callable:
+    """Compile: out = chain(planes)."""
+    planes, chain, out = planes_parameter("planes"), Chain(with_dropout), hl.Func("out")
+    out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = chain.forward(planes, [LANE, COLUMN, ROW, CHANNEL, BLOCK])
+    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    return compiled(out, [planes, chain.rows, chain.dropout])
+
+
+def applied(values: Planes, settings: Settings, out: Planes, images: int) -> Iterator[Call]:
+    """Give the call of `apply`."""
+    yield partial(apply(with_dropout=settings.drops), values.first(images), *settings.buffers, out.first(images))
+
+
+@functools.cache
+def apply_backward(*, with_dropout: bool) -> hl.Callable:
+    """Compile: out = the gradient of planes, given that of chain(planes).
+
+    Arguments: planes, the chain's, gradient, out; the last two may be the same.
+    """
+    planes, chain, gradient = planes_parameter("planes"), Chain(with_dropout), planes_parameter("gradient")
+    at, out = [LANE, COLUMN, ROW, CHANNEL, BLOCK], hl.Func("out")
+    out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = chain.backward(gradient[at], planes, at)
+    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    return compiled(out, [planes, chain.rows, chain.dropout, gradient])

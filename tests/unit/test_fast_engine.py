@@ -1,0 +1,201 @@
+"""The fast engine held against PyTorch in float64: every architecture, and networks made up by hypothesis."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from mnist_study import models
+from mnist_study.fast import FastEngine, unsupported
+from mnist_study.fast.layout import lanes
+from mnist_study.recipe import Recipe
+
+ARCHITECTURES = {
+    "vanilla": {},
+    "dropout": {"dropout": 0.1},
+    "transition_fc": {"dropout": 0.1},
+    "transition": {"dropout": 0.1},
+    "two_pool": {"dropout": 0.05},
+    "one_pool": {"dropout": 0.05},
+}
+IMAGES = 32
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def digits(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 1, 28, 28, generator=generator), torch.randint(0, 10, (count,), generator=generator)
+
+
+class KnownDropout(nn.Module):
+    """Dropout by the mask that the fast engine draws for this seed: written a second time, in numpy."""
+
+    def __init__(self, seed: int, rate: float) -> None:
+        super().__init__()
+        self.seed, self.rate = seed, rate
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not self.training:
+            return images
+        n, channels, side, _ = images.shape
+        stored = -(-channels // 4) * 4
+        shape = (n // lanes(), stored, side, side, lanes())
+        bits = np.arange(np.prod(shape), dtype=np.uint32).reshape(shape) ^ np.uint32(self.seed)
+        for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+            bits = (bits ^ (bits >> np.uint32(shift))) * np.uint32(factor)
+        bits ^= bits >> np.uint32(16)
+        kept = (bits >= round(self.rate * 2**32))[:, :channels].transpose(0, 4, 1, 2, 3).reshape(images.shape)
+        return images * torch.from_numpy(kept) / (1 - self.rate)
+
+
+def reference(model: nn.Sequential, seed: int) -> nn.Sequential:
+    """Give the model in float64, its dropouts with the masks of the engine's first step after `begin_epoch(seed)`."""
+    seeds = np.random.default_rng(seed)
+    layers = []
+    for layer in copy.deepcopy(model).double():
+        if isinstance(layer, nn.Dropout):
+            layer = KnownDropout(int(seeds.integers(2**32)), layer.p) if layer.p else nn.Identity()
+        layers.append(layer)
+    return nn.Sequential(*layers)
+
+
+def relative(ours: Tensor, theirs: Tensor, floor: float = 1e-3) -> float:
+    """The largest difference as a share of the largest value, or of `floor` where all values are smaller."""
+    return ((ours.double() - theirs).abs().max() / theirs.abs().max().clamp(min=floor)).item()
+
+
+def assert_equal_step(model: nn.Sequential, recipe: Recipe, count: int = IMAGES, floor: float = 1e-3) -> None:
+    """Take a step with both; compare loss, classes, gradients, running statistics, and scores afterwards.
+
+    `floor` is the size below which a gradient or statistic is nothing but rounding.
+    """
+    images, labels = digits(count)
+    exact = reference(model, seed=7)
+    engine = FastEngine(model, recipe)
+    engine.begin_epoch(7)
+    loss, predicted = engine.gradients(images, labels)
+    scores = exact(images.double())
+    exact_loss = F.cross_entropy(scores, labels, label_smoothing=recipe.label_smoothing)
+    exact_loss.backward()
+    assert loss == pytest.approx(exact_loss.item(), rel=1e-5)
+    assert torch.equal(predicted, scores.argmax(1))
+    for (name, ours), theirs in zip(model.named_parameters(), exact.parameters(), strict=True):
+        assert ours.grad is not None
+        assert theirs.grad is not None
+        assert relative(ours.grad, theirs.grad, floor) < 1e-4, name
+    for (name, ours), theirs in zip(model.named_buffers(), exact.buffers(), strict=True):
+        assert relative(ours, theirs.double(), floor) < 1e-5, name
+    exact.eval()
+    others = digits(20, seed=1)[0]
+    assert relative(engine.scores(model, others), exact(others.double())) < 1e-5
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_step_equals_float64(architecture: str, recipe: Recipe):
+    torch.manual_seed(3)
+    model = models.build(architecture, **ARCHITECTURES[architecture])
+    assert unsupported(model, replace(recipe, batch_size=IMAGES), 60_000) is None
+    assert_equal_step(model, replace(recipe, batch_size=IMAGES, label_smoothing=0.1))
+
+
+def convolution(channels: int, out: int, *, size: int, padding: int, bias: bool) -> nn.Conv2d:
+    return nn.Conv2d(channels, out, size, padding=padding if size == 3 else 0, bias=bias)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> nn.Sequential:
+    """Any order of the layers that the engine knows."""
+    torch.manual_seed(draw(st.integers(0, 1000)))
+    layers: list[nn.Module] = []
+    channels, side = 1, 28
+    for kind in draw(st.lists(st.sampled_from(["conv", "relu", "norm", "drop", "pool"]), min_size=1, max_size=7)):
+        match kind:
+            case "conv":
+                size, padding = draw(st.sampled_from([1, 3])), draw(st.sampled_from([0, 1]))
+                out = draw(st.integers(1, 9))
+                layers.append(convolution(channels, out, size=size, padding=padding, bias=draw(st.booleans())))
+                channels, side = out, side if size == 1 or padding else side - 2
+            case "pool" if side >= 4:
+                layers.append(nn.MaxPool2d(2))
+                side //= 2
+            case "norm":
+                layers.append(nn.BatchNorm2d(channels))
+                nn.init.normal_(layers[-1].weight)  # also below zero, where the order of norm and maximum matters
+            case "relu":
+                layers.append(nn.ReLU())
+            case "drop":
+                layers.append(nn.Dropout(0.2))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(model=networks())
+def test_any_order_of_known_layers_equals_float64(model: nn.Sequential, recipe: Recipe):
+    assert unsupported(model, replace(recipe, batch_size=16), 160) is None
+    assert_equal_step(model, replace(recipe, batch_size=16), count=16, floor=0.1)
+
+
+def test_a_short_last_batch_equals_float64(recipe: Recipe):
+    torch.manual_seed(3)
+    assert_equal_step(models.build("two_pool"), replace(recipe, batch_size=64), count=16)
+
+
+def test_scores_of_an_average_are_its_own(recipe: Recipe):
+    torch.manual_seed(3)
+    model, other = models.build("two_pool"), models.build("two_pool")
+    engine = FastEngine(model, replace(recipe, batch_size=IMAGES))
+    images = digits(20)[0]
+    ours = engine.scores(other, images)
+    assert relative(ours, copy.deepcopy(other).double().eval()(images.double())) < 1e-5
+    assert model.training
+    assert other.training
+
+
+def test_equal_seeds_drop_equal_pixels_and_the_next_step_drops_others(recipe: Recipe):
+    torch.manual_seed(3)
+    model = models.build("two_pool", dropout=0.3)
+    engine = FastEngine(model, replace(recipe, batch_size=IMAGES))
+    images, labels = digits(IMAGES)
+    losses = []
+    for seed in (1, 1, 2):
+        engine.begin_epoch(seed)
+        losses.append([engine.gradients(images, labels)[0] for _ in range(2)])
+    assert losses[0] == losses[1] != losses[2]
+    assert losses[0][0] != losses[0][1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (nn.LeakyReLU(), "it has a layer that it does not know, LeakyReLU(negative_slope=0.01) (number 1)"),
+        (nn.Conv2d(4, 4, 5), "Conv2d(4, 4, kernel_size=(5, 5), stride=(1, 1)) (number 1)"),
+        (nn.Conv2d(4, 4, 3, stride=2), "stride=(2, 2)) (number 1)"),
+        (nn.MaxPool2d(3), "MaxPool2d(kernel_size=3"),
+    ],
+)
+def test_an_unknown_layer_is_named(layer: nn.Module, reason: str, recipe: Recipe):
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), layer, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+    assert reason in (unsupported(model, recipe, 640) or "")
+
+
+def test_a_network_that_is_no_sequential_or_never_averages_is_named(recipe: Recipe):
+    assert unsupported(nn.Conv2d(1, 10, 28), recipe, 640) == "it is a Conv2d, not a Sequential"
+    assert (
+        unsupported(nn.Sequential(nn.Conv2d(1, 10, 3)), recipe, 640) == "it does not average over the image at the end"
+    )
+
+
+def test_batches_that_fill_no_vectors_are_named(recipe: Recipe):
+    model = models.build("vanilla")
+    assert unsupported(model, replace(recipe, batch_size=50), 640) == "a batch of 50 images is no multiple of 16"
+    assert unsupported(model, recipe, 650) == "an epoch of 650 images is no multiple of 16"

@@ -129,8 +129,9 @@ def networks(draw: st.DrawFn) -> nn.Sequential:
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
             case "norm":
-                layers.append(nn.BatchNorm2d(channels))
-                nn.init.normal_(layers[-1].weight)  # also below zero, where the order of norm and maximum matters
+                norm = nn.BatchNorm2d(channels)
+                nn.init.normal_(norm.weight)  # also below zero, where the order of norm and maximum matters
+                layers.append(norm)
             case "relu":
                 layers.append(nn.ReLU())
             case "drop":

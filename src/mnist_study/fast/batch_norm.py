@@ -55,7 +55,10 @@ def statistics() -> hl.Callable:
 
 @functools.cache
 def gradient_statistics(*, with_dropout: bool) -> hl.Callable:
-    """Compile the sums of v's gradient and of its product with x. Arguments: planes, the chain's, gradient, out, out."""
+    """Compile the sums of v's gradient and of its product with x.
+
+    Arguments: planes, the chain's, gradient, out, out.
+    """
     planes, chain, gradient = planes_parameter("planes"), Chain(with_dropout), planes_parameter("gradient")
 
     def terms(at: list[hl.Expr]) -> tuple[hl.Expr, hl.Expr]:
@@ -81,6 +84,7 @@ class Norm:
 
     def __init__(self, module: nn.BatchNorm2d, rows: np.ndarray, sums: Sums) -> None:
         channels = module.num_features
+        assert module.momentum is not None
         self.eps, self.momentum = module.eps, module.momentum
         self.weight, self.bias = module.weight.detach().numpy(), module.bias.detach().numpy()
         assert module.running_mean is not None

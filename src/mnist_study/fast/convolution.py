@@ -7,6 +7,7 @@ applied and the border of zeros added. Then a few results at a time are summed u
 import functools
 
 import halide as hl
+
 from mnist_study.fast.chain import F32, Chain
 from mnist_study.fast.layout import CHANNELS_AT_ONCE, lanes, target
 
@@ -89,7 +90,7 @@ def arranged(*, turned: bool) -> hl.Callable:
     channels = weights.dim(2 if turned else 3).extent()
     channel = hl.min(CHANNEL, channels - 1)
     weight = weights[last_x - x, last_y - y, channel, summed] if turned else weights[x, y, summed, channel]
-    out[CHANNEL, x, y, summed] = hl.select(CHANNEL < channels, weight, 0.0)
+    out[CHANNEL, x, y, summed] = hl.select(channels > CHANNEL, weight, 0.0)
     return compiled(out, [weights])
 
 

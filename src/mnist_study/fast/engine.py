@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mnist_study.fast import network, pooling
 from mnist_study.fast.layout import Call, Planes, lanes, stored
-from mnist_study.fast.network import Cell, Unsupported
+from mnist_study.fast.network import Cell, UnsupportedError
 from mnist_study.fast.node import Node
 from mnist_study.recipe import Recipe
 
@@ -99,6 +99,6 @@ def unsupported(model: nn.Module, recipe: Recipe, images: int) -> str | None:
             return f"{what} {count} images is no multiple of 16"
     try:
         network.read(model)
-    except Unsupported as error:
+    except UnsupportedError as error:
         return str(error)
     return None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import halide as hl
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 CHANNELS_AT_ONCE = 4
 Call = Callable[[], object]  # a kernel or a bit of arithmetic with its arguments
@@ -74,8 +74,8 @@ class Planes:
         return ours.permute(0, 4, 1, 2, 3).reshape(images, channels, self.side, self.side)
 
 
-def gradient_of(parameter: nn.Parameter) -> np.ndarray:
-    """Give the memory in which the optimiser looks for a gradient; the same one each time unless somebody removes it."""
+def gradient_of(parameter: Tensor) -> np.ndarray:
+    """Give the memory in which the optimiser looks for a gradient; the same one until somebody removes it."""
     if parameter.grad is None:
         parameter.grad = torch.zeros_like(parameter)
     return parameter.grad.numpy()

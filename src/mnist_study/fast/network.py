@@ -8,7 +8,7 @@ from torch import nn
 HEADS = (nn.AdaptiveAvgPool2d, nn.Flatten)  # from here on the images are small: PyTorch's business
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The network has a layer that the kernels do not know; the text says which."""
 
 
@@ -41,7 +41,7 @@ class Cell:
 def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
     """Part a network in cells, the first of them the image's, and the layers from the global average or Flatten on.
 
-    Raises Unsupported with the layer's name and place.
+    Raises UnsupportedError with the layer's name and place.
     """
     layers = list(_flat(model))
     cells = [Cell(None)]
@@ -49,18 +49,18 @@ def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
         if isinstance(layer, HEADS):
             return cells, nn.Sequential(*layers[index:])
         if not _is_known(layer):
-            raise Unsupported(f"it has a layer that it does not know, {layer} (number {index})")
+            raise UnsupportedError(f"it has a layer that it does not know, {layer} (number {index})")
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
             cells.append(Cell(layer))
         elif not cells[-1].add(layer):
             cells.append(Cell(None))
             cells[-1].add(layer)
-    raise Unsupported("it does not average over the image at the end")
+    raise UnsupportedError("it does not average over the image at the end")
 
 
 def _flat(model: nn.Module) -> Iterator[nn.Module]:
     if not isinstance(model, nn.Sequential):
-        raise Unsupported(f"it is a {type(model).__name__}, not a Sequential")
+        raise UnsupportedError(f"it is a {type(model).__name__}, not a Sequential")
     for layer in model:
         if isinstance(layer, nn.Sequential):
             yield from _flat(layer)

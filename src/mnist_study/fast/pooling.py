@@ -43,7 +43,7 @@ def pool_backward(*, with_dropout: bool) -> hl.Callable:
     columns, rows = gradient.dim(1).extent(), gradient.dim(2).extent()
     column, row = hl.min(COLUMN // 2, columns - 1), hl.min(ROW // 2, rows - 1)
     won = winner[LANE, column, row, CHANNEL, BLOCK] == (ROW % 2) * 2 + COLUMN % 2
-    inside = (COLUMN // 2 < columns) & (ROW // 2 < rows)
+    inside = (columns > COLUMN // 2) & (rows > ROW // 2)
     out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.select(won & inside, gradient[LANE, column, row, CHANNEL, BLOCK], 0.0)
     out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
     winner.compute_at(out, ROW).vectorize(LANE, lanes())

@@ -121,7 +121,7 @@ def networks(draw: st.DrawFn) -> nn.Sequential:
     for kind in draw(st.lists(st.sampled_from(["conv", "relu", "norm", "drop", "pool"]), min_size=1, max_size=7)):
         match kind:
             case "conv":
-                size, padding = draw(st.sampled_from([1, 3])), draw(st.sampled_from([0, 1]))
+                size, padding = draw(st.sampled_from([1, 3])), draw(st.sampled_from([0, 1] if side >= 5 else [1]))
                 out = draw(st.integers(1, 9))
                 layers.append(convolution(channels, out, size=size, padding=padding, bias=draw(st.booleans())))
                 channels, side = out, side if size == 1 or padding else side - 2

@@ -8,8 +8,8 @@ import numpy as np
 from torch import nn
 
 from mnist_study.fast.chain import CONSTANT, FROM_GRADIENT, FROM_VALUE, SCALE, SHIFT, Chain
-from mnist_study.fast.convolution import BLOCK, CHANNEL, LANE, ROW, compiled, planes_parameter
-from mnist_study.fast.layout import gradient_of, lanes
+from mnist_study.fast.kernel import BLOCK, CHANNEL, LANE, ROW, compiled, planes_parameter
+from mnist_study.fast.layout import LANES, gradient_of
 
 ROWS = 4  # summed at once, so that no addition waits for the one before
 
@@ -19,7 +19,7 @@ def _sums(planes: hl.ImageParam, terms: Callable[[list[hl.Expr]], tuple[hl.Expr,
     by_row, by_image, out = hl.Func("by_row"), hl.Func("by_image"), hl.Func("out")
     columns = hl.RDom([(0, planes.dim(1).extent())], "columns")
     rows = hl.RDom([(0, planes.dim(2).extent())], "rows")
-    images = hl.RDom([(0, lanes()), (0, planes.dim(4).extent())], "images")
+    images = hl.RDom([(0, LANES), (0, planes.dim(4).extent())], "images")
     first, second = terms([LANE, columns.x, hl.min(ROW, planes.dim(2).extent() - 1), CHANNEL, BLOCK])
     _accumulate(by_row, [LANE, ROW, CHANNEL, BLOCK], (first, second), hl.f32(0.0))
     row = by_row[LANE, rows.x, CHANNEL, BLOCK]
@@ -29,10 +29,10 @@ def _sums(planes: hl.ImageParam, terms: Callable[[list[hl.Expr]], tuple[hl.Expr,
 
     several, row_of_several = hl.Var("several"), hl.Var("row_of_several")
     out.update().reorder(images.x, CHANNEL, images.y).unroll(images.x)
-    by_image.compute_at(out, CHANNEL).vectorize(LANE, lanes()).update().vectorize(LANE, lanes())
-    by_row.compute_at(out, CHANNEL).align_bounds(ROW, ROWS).vectorize(LANE, lanes())
+    by_image.compute_at(out, CHANNEL).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    by_row.compute_at(out, CHANNEL).align_bounds(ROW, ROWS).vectorize(LANE, LANES)
     sums = by_row.update().split(ROW, several, row_of_several, ROWS)
-    sums.reorder(LANE, row_of_several, columns.x, several).vectorize(LANE, lanes()).unroll(row_of_several)
+    sums.reorder(LANE, row_of_several, columns.x, several).vectorize(LANE, LANES).unroll(row_of_several)
     return out
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import halide as hl
 import numpy as np
 
-F32 = hl.Float(32)
-U32 = hl.UInt(32)
+from mnist_study.fast.kernel import F32, U32
+
 NO_FLOOR = float(np.finfo(np.float32).min)
 FLOOR, SCALE, SHIFT, LAST_FLOOR, FROM_GRADIENT, FROM_VALUE, CONSTANT = range(7)  # columns of the coefficients
 SEED, KEPT_FROM, FACTOR = range(3)  # of the dropout's three numbers

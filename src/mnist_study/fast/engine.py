@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_study.fast import network, pooling
-from mnist_study.fast.layout import Call, Planes, lanes, stored
+from mnist_study.fast.layout import LANES, Call, Planes, stored
 from mnist_study.fast.network import Cell, UnsupportedError
 from mnist_study.fast.node import Node
 from mnist_study.recipe import Recipe
@@ -24,7 +24,7 @@ class FastEngine:
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         """Take the network apart and reserve memory for a batch; kernels are compiled at the first one."""
-        self.label_smoothing, self.images = recipe.label_smoothing, recipe.batch_size
+        self.model, self.label_smoothing, self.images = model, recipe.label_smoothing, recipe.batch_size
         self.cells, self.head = network.read(model)
         self.nodes = [Node(self.cells[0], None, self.images, 1, SIDE)]
         for cell in self.cells[1:]:
@@ -71,7 +71,7 @@ class FastEngine:
         calls: dict[int, list[Call]] = {}
         batches = []
         for batch in images.split(self.images):
-            filled = F.pad(batch, (0, 0, 0, 0, 0, 0, 0, -len(batch) % lanes()))
+            filled = F.pad(batch, (0, 0, 0, 0, 0, 0, 0, -len(batch) % LANES))
             count = len(filled)
             if count not in calls:
                 calls[count] = list(self._forward(cells, count, training=False))

@@ -7,7 +7,7 @@ import halide as hl
 import numpy as np
 from torch import nn
 
-from mnist_study.fast import batch_norm, chain, convolution
+from mnist_study.fast import batch_norm, chain, convolution, winograd
 from mnist_study.fast.layout import Call, Planes, gradient_of, stored
 
 
@@ -16,9 +16,7 @@ class Filters:
 
     def __init__(self, source: nn.Conv2d) -> None:
         self.source, self.size, self.padding = source, source.kernel_size[0], int(source.padding[0])
-        inward, outward, size = source.in_channels, source.out_channels, self.size
-        self.ahead = hl.Buffer(np.zeros((inward, size, size, stored(outward)), np.float32))
-        self.turned = hl.Buffer(np.zeros((outward, size, size, stored(inward)), np.float32))
+        inward, outward = source.in_channels, source.out_channels
         self.bias = np.zeros(stored(outward), np.float32)
         self.bias_buffer, self.no_bias = hl.Buffer(self.bias), hl.Buffer(np.zeros(stored(inward), np.float32))
         self.no_chain = chain.Settings(stored(outward))
@@ -28,12 +26,45 @@ class Filters:
         self, source: nn.Conv2d, planes: Planes, chained: chain.Settings, out: Planes, images: int
     ) -> Iterator[Call]:
         """Convolve chain(planes) by the weights of `source`, our own or an equal network's."""
-        yield partial(convolution.arranged(turned=False), hl.Buffer(source.weight.detach().numpy()), self.ahead)
         if source.bias is not None:
             yield partial(np.copyto, self.bias[: source.out_channels], source.bias.detach().numpy())
-        kernel = convolution.convolution(self.size, self._at_once(out), with_dropout=chained.drops)
+        shape = source.in_channels, stored(source.out_channels)
+        weights, bias = source.weight.detach().numpy(), self.bias_buffer
+        yield from self._convolve(weights, shape, planes, chained, self.padding, bias, out, images, turned=False)
+
+    def backward(self, gradient: Planes, out: Planes, images: int) -> Iterator[Call]:
+        """Give the gradient of what was convolved: a convolution by the turned filters, the planes' roles exchanged."""
+        shape = self.source.out_channels, stored(self.source.in_channels)
+        weights, padding = self.source.weight.detach().numpy(), self.size - 1 - self.padding
+        yield from self._convolve(
+            weights, shape, gradient, self.no_chain, padding, self.no_bias, out, images, turned=True
+        )
+
+    def _convolve(
+        self,
+        weights: np.ndarray,
+        shape: tuple[int, int],
+        planes: Planes,
+        chained: chain.Settings,
+        padding: int,
+        bias: hl.Buffer,
+        out: Planes,
+        images: int,
+        *,
+        turned: bool,
+    ) -> Iterator[Call]:
+        """Arrange the weights, then convolve: by Winograd's tiles where they fit."""
+        m = winograd.tile(out.side) if self.size == 3 else None
+        if m is None:
+            arranged = hl.Buffer(np.zeros((shape[0], self.size, self.size, shape[1]), np.float32))
+            yield partial(convolution.filters(turned=turned), hl.Buffer(weights), arranged)
+            kernel = convolution.convolution(self.size, with_dropout=chained.drops)
+        else:
+            arranged = hl.Buffer(np.zeros((m + 2, m + 2, *shape), np.float32))
+            yield partial(winograd.filters(m, turned=turned), hl.Buffer(weights), arranged)
+            kernel = winograd.convolution(m, with_dropout=chained.drops)
         seen = self._seen(planes, images), self._seen(out, images)
-        yield partial(kernel, seen[0], *chained.buffers, self.padding, self.ahead, self.bias_buffer, seen[1])
+        yield partial(kernel, seen[0], *chained.buffers, padding, arranged, bias, seen[1])
 
     def weight_gradients(
         self, planes: Planes, chained: chain.Settings, gradient: Planes, images: int
@@ -47,18 +78,6 @@ class Filters:
             kernel, sums = batch_norm.statistics(), self.sums
             yield partial(kernel, gradient.first(images), *self.no_chain.buffers, *sums.buffers)
             yield partial(np.copyto, gradient_of(self.source.bias), sums.first[: self.source.out_channels], "same_kind")
-
-    def backward(self, gradient: Planes, out: Planes, images: int) -> Iterator[Call]:
-        """Give the gradient of what was convolved: a convolution by the turned filters, the planes' roles exchanged."""
-        weights = hl.Buffer(self.source.weight.detach().numpy())
-        yield partial(convolution.arranged(turned=True), weights, self.turned)
-        kernel = convolution.convolution(self.size, self._at_once(out), with_dropout=False)
-        seen, padding = (self._seen(gradient, images), self._seen(out, images)), self.size - 1 - self.padding
-        yield partial(kernel, seen[0], *self.no_chain.buffers, padding, self.turned, self.no_bias, seen[1])
-
-    def _at_once(self, out: Planes) -> int:
-        columns = out.side**2 if self.size == 1 else out.side
-        return convolution.COLUMNS_AT_ONCE if columns >= convolution.COLUMNS_AT_ONCE else 1
 
     def _seen(self, planes: Planes, images: int) -> hl.Buffer:
         """Give the planes to a kernel; to one of 1x1 filters each image as one long row."""

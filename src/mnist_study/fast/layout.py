@@ -1,11 +1,10 @@
 """How the fast engine stores images: [blocks][channels][rows][columns][lanes], the images of a batch innermost.
 
-A block is as many images as a vector register has lanes, so every instruction does the same thing to that many images
-and none is wasted on the four to twenty channels of these networks. Channels are stored in fours, the last ones empty
-where a layer has fewer, because a kernel computes four channels at once.
+A block is sixteen images: every instruction does the same thing to as many of them as a register holds, and none is
+wasted on the four to twenty channels of these networks. Channels are stored in fours, the last ones empty where a layer
+has fewer, because a kernel computes four channels at once.
 """
 
-import functools
 from collections.abc import Callable
 
 import halide as hl
@@ -13,20 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+LANES = 16  # images in a block: two registers of AVX2, one of AVX-512
 CHANNELS_AT_ONCE = 4
 Call = Callable[[], object]  # a kernel or a bit of arithmetic with its arguments
-
-
-@functools.cache
-def target() -> hl.Target:
-    """Give this processor, as Halide describes it."""
-    return hl.get_host_target()
-
-
-@functools.cache
-def lanes() -> int:
-    """Count the float32 numbers of a vector register: the images in a block."""
-    return target().natural_vector_size(hl.Float(32))
 
 
 def stored(channels: int) -> int:
@@ -38,7 +26,7 @@ class Planes:
     """A float32 array [blocks, channels, side, side, lanes], seen by Halide whole or in its first blocks only."""
 
     def __init__(self, images: int, channels: int, side: int) -> None:
-        self.array = np.zeros((images // lanes(), channels, side, side, lanes()), np.float32)
+        self.array = np.zeros((images // LANES, channels, side, side, LANES), np.float32)
         self._buffers: dict[tuple[int, ...], hl.Buffer] = {}
 
     @property
@@ -55,21 +43,21 @@ class Planes:
         return self._buffer(images, 1, self.side**2)
 
     def _buffer(self, images: int, rows: int, columns: int) -> hl.Buffer:
-        blocks, channels = images // lanes(), self.array.shape[1]
-        shape = (blocks, channels, rows, columns, lanes())
+        blocks, channels = images // LANES, self.array.shape[1]
+        shape = (blocks, channels, rows, columns, LANES)
         if shape not in self._buffers:
             self._buffers[shape] = hl.Buffer(self.array[:blocks].reshape(shape))
         return self._buffers[shape]
 
     def put(self, images: Tensor) -> None:
         """Store images [N, C, side, side] as the first N."""
-        blocks = len(images) // lanes()
-        theirs = images.reshape(blocks, lanes(), *images.shape[1:]).permute(0, 2, 3, 4, 1)
+        blocks = len(images) // LANES
+        theirs = images.reshape(blocks, LANES, *images.shape[1:]).permute(0, 2, 3, 4, 1)
         torch.from_numpy(self.array[:blocks, : images.shape[1]]).copy_(theirs)
 
     def take(self, images: int, channels: int) -> Tensor:
         """Give the first images as [N, C, side, side]: a view, valid until the array is written again."""
-        blocks = images // lanes()
+        blocks = images // LANES
         ours = torch.from_numpy(self.array[:blocks, :channels])
         return ours.permute(0, 4, 1, 2, 3).reshape(images, channels, self.side, self.side)
 

@@ -7,8 +7,8 @@ from functools import partial
 import halide as hl
 
 from mnist_study.fast.chain import Chain, Settings
-from mnist_study.fast.convolution import BLOCK, CHANNEL, COLUMN, LANE, ROW, compiled, planes_parameter
-from mnist_study.fast.layout import Call, Planes, lanes
+from mnist_study.fast.kernel import BLOCK, CHANNEL, COLUMN, LANE, ROW, compiled, planes_parameter
+from mnist_study.fast.layout import LANES, Call, Planes
 
 WINDOW = [(0, 0), (1, 0), (0, 1), (1, 1)]  # (column, row) in the order in which PyTorch looks for the maximum
 
@@ -23,7 +23,7 @@ def pool(*, with_dropout: bool) -> hl.Callable:
     planes, chain, out = planes_parameter("planes"), Chain(with_dropout), hl.Func("out")
     first, second, third, fourth = _window(planes, chain)
     out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.max(hl.max(first, second), hl.max(third, fourth))
-    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    out.bound(LANE, 0, LANES).vectorize(LANE, LANES)
     return compiled(out, [planes, chain.rows, chain.dropout])
 
 
@@ -45,8 +45,8 @@ def pool_backward(*, with_dropout: bool) -> hl.Callable:
     won = winner[LANE, column, row, CHANNEL, BLOCK] == (ROW % 2) * 2 + COLUMN % 2
     inside = (columns > COLUMN // 2) & (rows > ROW // 2)
     out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.select(won & inside, gradient[LANE, column, row, CHANNEL, BLOCK], 0.0)
-    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
-    winner.compute_at(out, ROW).vectorize(LANE, lanes())
+    out.bound(LANE, 0, LANES).vectorize(LANE, LANES)
+    winner.compute_at(out, ROW).vectorize(LANE, LANES)
     return compiled(out, [planes, chain.rows, chain.dropout, gradient])
 
 
@@ -55,7 +55,7 @@ def apply(*, with_dropout: bool) -> hl.Callable:
     """Compile: out = chain(planes)."""
     planes, chain, out = planes_parameter("planes"), Chain(with_dropout), hl.Func("out")
     out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = chain.forward(planes, [LANE, COLUMN, ROW, CHANNEL, BLOCK])
-    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    out.bound(LANE, 0, LANES).vectorize(LANE, LANES)
     return compiled(out, [planes, chain.rows, chain.dropout])
 
 
@@ -73,5 +73,5 @@ def apply_backward(*, with_dropout: bool) -> hl.Callable:
     planes, chain, gradient = planes_parameter("planes"), Chain(with_dropout), planes_parameter("gradient")
     at, out = [LANE, COLUMN, ROW, CHANNEL, BLOCK], hl.Func("out")
     out[LANE, COLUMN, ROW, CHANNEL, BLOCK] = chain.backward(gradient[at], planes, at)
-    out.bound(LANE, 0, lanes()).vectorize(LANE, lanes())
+    out.bound(LANE, 0, LANES).vectorize(LANE, LANES)
     return compiled(out, [planes, chain.rows, chain.dropout, gradient])

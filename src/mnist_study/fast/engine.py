@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mnist_study.fast import network, pooling
+from mnist_study.fast import pooling
 from mnist_study.fast.layout import LANES, Call, Planes, stored
-from mnist_study.fast.network import Cell, UnsupportedError
+from mnist_study.fast.network import Cell, UnsupportedError, read
 from mnist_study.fast.node import Node
 from mnist_study.recipe import Recipe
 
@@ -25,13 +25,15 @@ class FastEngine:
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         """Take the network apart and reserve memory for a batch; kernels are compiled at the first one."""
         self.model, self.label_smoothing, self.images = model, recipe.label_smoothing, recipe.batch_size
-        self.cells, self.head = network.read(model)
+        self.cells, self.head = read(model)
         self.nodes = [Node(self.cells[0], None, self.images, 1, SIDE)]
         for cell in self.cells[1:]:
             self.nodes.append(Node.after(self.nodes[-1], cell, self.images))
         self.last = self.nodes[-1]
         self.features = Planes(self.images, stored(self.last.channels), self.last.values.side)
-        self.calls: dict[int, tuple[list[Call], list[Call]]] = {}
+        self.calls: dict[int, tuple[list[Call], list[Call]]] = {}  # forward and back, for each size of a batch
+        self.scored: nn.Module | None = None
+        self.scoring: dict[int, list[Call]] = {}
         self.begin_epoch(0)
 
     def begin_epoch(self, seed: int) -> None:
@@ -61,22 +63,23 @@ class FastEngine:
         return loss.item(), scores.detach().argmax(1)
 
     @torch.no_grad()
-    def scores(self, model: nn.Module, images: Tensor) -> Tensor:
-        """Score by a network of the same structure; short batches are filled up to whole blocks."""
-        cells, head = network.read(model)
-        was_training = head.training
-        head.eval()
+    def scores(self, network: nn.Module, images: Tensor) -> Tensor:
+        """Score by the model or by one of equal structure; short batches are filled up to whole blocks."""
+        if network is not self.scored:
+            self.scored, self.scoring = network, {}
+            self.scored_cells, self.scored_head = read(network)
         for node in self.nodes:
             node.chain.keep_all()
-        calls: dict[int, list[Call]] = {}
+        was_training = self.scored_head.training
+        self.scored_head.eval()
         batches = []
         for batch in images.split(self.images):
             filled = F.pad(batch, (0, 0, 0, 0, 0, 0, 0, -len(batch) % LANES))
             count = len(filled)
-            if count not in calls:
-                calls[count] = list(self._forward(cells, count, training=False))
-            batches.append(head(self._run(calls[count], filled))[: len(batch)])
-        head.train(was_training)
+            if count not in self.scoring:
+                self.scoring[count] = list(self._forward(self.scored_cells, count, training=False))
+            batches.append(self.scored_head(self._run(self.scoring[count], filled))[: len(batch)])
+        self.scored_head.train(was_training)
         return torch.cat(batches)
 
     def _forward(self, cells: list[Cell], images: int, *, training: bool) -> Iterator[Call]:
@@ -98,7 +101,7 @@ def unsupported(model: nn.Module, recipe: Recipe, images: int) -> str | None:
         if count % 16:
             return f"{what} {count} images is no multiple of 16"
     try:
-        network.read(model)
+        read(model)
     except UnsupportedError as error:
         return str(error)
     return None

@@ -16,7 +16,8 @@ from mnist_study.fast.convolution import arranged, padded
 from mnist_study.fast.kernel import BLOCK, CHANNEL, COLUMN, F32, LANE, PLACE, ROW, compiled, lay_out, planes_parameter
 from mnist_study.fast.layout import CHANNELS_AT_ONCE, LANES
 
-INPUT = {
+Matrix = list[list[float]]
+INPUT: dict[int, Matrix] = {
     2: [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]],
     4: [
         [4, 0, -5, 0, 1, 0],
@@ -27,7 +28,7 @@ INPUT = {
         [0, 4, 0, -5, 0, 1],
     ],
 }
-FILTER = {
+FILTER: dict[int, Matrix] = {
     2: [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
     4: [
         [1 / 4, 0, 0],
@@ -38,7 +39,7 @@ FILTER = {
         [0, 0, 1],
     ],
 }
-OUTPUT = {
+OUTPUT: dict[int, Matrix] = {
     2: [[1, 1, 1, 0], [0, 1, -1, -1]],
     4: [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
 }
@@ -49,7 +50,7 @@ def tile(side: int) -> int | None:
     return next((m for m in (4, 2) if side % m == 0), None)
 
 
-def product(which: hl.Expr, matrix: list[list[float]], vector: list[hl.Expr]) -> hl.Expr:
+def product(which: hl.Expr, matrix: Matrix, vector: list[hl.Expr]) -> hl.Expr:
     """Give one number of matrix times vector; zeros and ones cost nothing where `which` is unrolled."""
     rows = []
     for row in matrix:

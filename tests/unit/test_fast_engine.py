@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mnist_study import models
-from mnist_study.fast import FastEngine, chain, network, unsupported
+from mnist_study.fast import FastEngine, chain, kernel, network, unsupported
 from mnist_study.fast.layout import LANES
 from mnist_study.recipe import Recipe
 
@@ -27,9 +27,15 @@ ARCHITECTURES = {
 IMAGES = 32
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
+@pytest.fixture(autouse=True, scope="module")
+def checked_kernels():
+    """Let kernels check the sizes that they are given."""
     torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_STUDY_DEBUG", "1")
+        kernel.target.cache_clear()
+        yield
+    kernel.target.cache_clear()
 
 
 def digits(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -26,25 +26,28 @@ def padded(planes: hl.ImageParam, chain: Chain, padding: hl.Param) -> hl.Func:
     return ready.vectorize(LANE, LANES)
 
 
-def arranged(weights: hl.ImageParam, *, turned: bool) -> hl.Func:
-    """Give PyTorch's filters [out][in][row][column] as [in][row][column][out], the last filled up with zeros.
-
-    Turned, for the way back, their two halves change places: [out][row][column][in], rows and columns from the end.
-    """
+def arranged(weights: hl.ImageParam) -> hl.Func:
+    """Give filters [out][in][row][column] as [in][row][column][out], the last filled up with zeros."""
     out, x, y, summed = hl.Func("arranged"), hl.Var("x"), hl.Var("y"), hl.Var("summed")
-    channels = weights.dim(2 if turned else 3).extent()
-    channel = hl.min(CHANNEL, channels - 1)
-    last = weights.dim(0).extent() - 1
-    weight = weights[last - x, last - y, channel, summed] if turned else weights[x, y, summed, channel]
-    out[CHANNEL, x, y, summed] = hl.select(channels > CHANNEL, weight, 0.0)
+    channels = weights.dim(3).extent()
+    out[CHANNEL, x, y, summed] = hl.select(
+        channels > CHANNEL, weights[x, y, summed, hl.min(CHANNEL, channels - 1)], 0.0
+    )
     return out
 
 
-@functools.cache
-def filters(*, turned: bool) -> hl.Callable:
-    """Compile `arranged`. Arguments: weights, out."""
+def weights_parameter() -> hl.ImageParam:
+    """Declare an argument that holds filters [out][in][row][column], with any strides."""
     weights = hl.ImageParam(F32, 4, "weights")
-    return compiled(arranged(weights, turned=turned), [weights])
+    weights.dim(0).set_stride(hl.Expr())
+    return weights
+
+
+@functools.cache
+def filters() -> hl.Callable:
+    """Compile `arranged`. Arguments: weights, out."""
+    weights = weights_parameter()
+    return compiled(arranged(weights), [weights])
 
 
 @functools.cache

@@ -28,40 +28,35 @@ class Filters:
         """Convolve chain(planes) by the weights of `source`, our own or an equal network's."""
         if source.bias is not None:
             yield partial(np.copyto, self.bias[: source.out_channels], source.bias.detach().numpy())
-        shape = source.in_channels, stored(source.out_channels)
-        weights, bias = source.weight.detach().numpy(), self.bias_buffer
-        yield from self._convolve(weights, shape, planes, chained, self.padding, bias, out, images, turned=False)
+        weights = source.weight.detach().numpy()
+        yield from self._convolve(weights, planes, chained, self.padding, self.bias_buffer, out, images)
 
     def backward(self, gradient: Planes, out: Planes, images: int) -> Iterator[Call]:
-        """Give the gradient of what was convolved: a convolution by the turned filters, the planes' roles exchanged."""
-        shape = self.source.out_channels, stored(self.source.in_channels)
-        weights, padding = self.source.weight.detach().numpy(), self.size - 1 - self.padding
-        yield from self._convolve(
-            weights, shape, gradient, self.no_chain, padding, self.no_bias, out, images, turned=True
-        )
+        """Give the gradient of what was convolved: a convolution by the turned filters, in and out exchanged."""
+        turned = self.source.weight.detach().numpy()[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+        padding = self.size - 1 - self.padding
+        yield from self._convolve(turned, gradient, self.no_chain, padding, self.no_bias, out, images)
 
     def _convolve(
         self,
         weights: np.ndarray,
-        shape: tuple[int, int],
         planes: Planes,
         chained: chain.Settings,
         padding: int,
         bias: hl.Buffer,
         out: Planes,
         images: int,
-        *,
-        turned: bool,
     ) -> Iterator[Call]:
-        """Arrange the weights, then convolve: by Winograd's tiles where they fit."""
+        """Arrange weights [out][in][row][column], then convolve: by Winograd's tiles where they fit."""
         m = winograd.tile(out.side) if self.size == 3 else None
+        outward, inward = stored(weights.shape[0]), weights.shape[1]
         if m is None:
-            arranged = hl.Buffer(np.zeros((shape[0], self.size, self.size, shape[1]), np.float32))
-            yield partial(convolution.filters(turned=turned), hl.Buffer(weights), arranged)
+            arranged = hl.Buffer(np.zeros((inward, self.size, self.size, outward), np.float32))
+            yield partial(convolution.filters(), hl.Buffer(weights), arranged)
             kernel = convolution.convolution(self.size, with_dropout=chained.drops)
         else:
-            arranged = hl.Buffer(np.zeros((m + 2, m + 2, *shape), np.float32))
-            yield partial(winograd.filters(m, turned=turned), hl.Buffer(weights), arranged)
+            arranged = hl.Buffer(np.zeros((m + 2, m + 2, inward, outward), np.float32))
+            yield partial(winograd.filters(m), hl.Buffer(weights), arranged)
             kernel = winograd.convolution(m, with_dropout=chained.drops)
         seen = self._seen(planes, images), self._seen(out, images)
         yield partial(kernel, seen[0], *chained.buffers, padding, arranged, bias, seen[1])

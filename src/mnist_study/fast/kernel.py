@@ -1,6 +1,7 @@
 """What all kernels share: the names of dimensions, arguments that hold planes, and how a kernel is compiled."""
 
 import functools
+import os
 
 import halide as hl
 
@@ -13,8 +14,12 @@ PLACE = [LANE, COLUMN, ROW, CHANNEL, BLOCK]
 
 @functools.cache
 def target() -> hl.Target:
-    """Give this processor, as Halide describes it."""
-    return hl.get_host_target()
+    """Give this processor, as Halide describes it.
+
+    Checks of sizes are left out, which halves the time to compile; MNIST_STUDY_DEBUG puts them in.
+    """
+    checks = "" if os.environ.get("MNIST_STUDY_DEBUG") else "-no_asserts-no_bounds_query"
+    return hl.Target(hl.get_host_target().to_string() + checks)
 
 
 def planes_parameter(name: str) -> hl.ImageParam:

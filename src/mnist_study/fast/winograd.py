@@ -12,7 +12,7 @@ import halide as hl
 import numpy as np
 
 from mnist_study.fast.chain import Chain
-from mnist_study.fast.convolution import arranged, padded
+from mnist_study.fast.convolution import arranged, padded, weights_parameter
 from mnist_study.fast.kernel import BLOCK, CHANNEL, COLUMN, F32, LANE, PLACE, ROW, compiled, lay_out, planes_parameter
 from mnist_study.fast.layout import CHANNELS_AT_ONCE, LANES
 
@@ -65,17 +65,18 @@ def _f32(value: float) -> hl.Expr:
 
 
 @functools.cache
-def filters(m: int, *, turned: bool) -> hl.Callable:
+def filters(m: int) -> hl.Callable:
     """Compile G w G' of `convolution.arranged`. Arguments: weights, out [p][q][in][out]."""
-    weights = hl.ImageParam(F32, 4, "weights")
-    plain = arranged(weights, turned=turned)
-    half, out = hl.Func("half"), hl.Func("out")
+    weights, matrix = weights_parameter(), hl.Buffer(np.array(FILTER[m], np.float32))
+    plain, half, out = arranged(weights), hl.Func("half"), hl.Func("out")
     x, p, q, summed = hl.Var("x"), hl.Var("p"), hl.Var("q"), hl.Var("summed")
-    half[CHANNEL, x, p, summed] = product(p, FILTER[m], [plain[CHANNEL, x, y, summed] for y in range(3)])
-    out[CHANNEL, summed, q, p] = product(q, FILTER[m], [half[CHANNEL, x, p, summed] for x in range(3)])
+    first, second, third = (matrix[i, p] * plain[CHANNEL, x, i, summed] for i in range(3))
+    half[CHANNEL, x, p, summed] = first + second + third
+    first, second, third = (matrix[i, q] * half[CHANNEL, i, p, summed] for i in range(3))
+    out[CHANNEL, summed, q, p] = first + second + third
     few = CHANNELS_AT_ONCE
-    out.bound(q, 0, m + 2).bound(p, 0, m + 2).reorder(CHANNEL, q, p, summed).unroll(q).unroll(p).vectorize(CHANNEL, few)
-    half.compute_at(out, summed).vectorize(CHANNEL, few).unroll(p)
+    out.reorder(CHANNEL, q, p, summed).vectorize(CHANNEL, few)
+    half.compute_at(out, summed).vectorize(CHANNEL, few)
     plain.compute_at(out, summed)
     return compiled(out, [weights])
 

@@ -3,7 +3,21 @@
 This checkout's src/ comes first on the path, so that the copy that `dvc exp run --temp` makes runs its own code.
 """
 
+import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once: nothing has begun that would need tidying. `console.plain_errors` takes over from here."""
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)
+
+
+if sys.argv[0] == "-m":  # while Python looks for the stage to run; not where a test or a training process imports it
+    signal.signal(signal.SIGINT, _end)
+    signal.signal(signal.SIGTERM, _end)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_study import console, weights
+from mnist_study import console, files
 from mnist_study.augmentation import Policy
 from mnist_study.evaluation import evaluate
 from mnist_study.recipe import Recipe
@@ -13,8 +13,8 @@ def main(variant: str) -> None:
     recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
     policy = Policy.read(Path("data/transforms") / f"{recipe.augmentation}.json")
     evaluation = evaluate(recipe, policy, Path("data/mnist"), Path("models") / variant)
-    weights.write(Path("results/predictions") / f"{variant}.npz", evaluation.to_npz())
-    weights.write(Path("results/evaluation") / f"{variant}.json", evaluation.to_json().encode())
+    files.write(Path("results/predictions") / f"{variant}.npz", evaluation.to_npz())
+    files.write(Path("results/evaluation") / f"{variant}.json", evaluation.to_json().encode())
 
 
 if __name__ == "__main__":

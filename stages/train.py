@@ -1,33 +1,37 @@
 """Train one variant, once per seed: weights and history, written when every seed is done."""
 
 import json
+import shutil
 from pathlib import Path
 
-from mnist_study import console, mnist, models, progress, replicas, weights
-from mnist_study.augmentation import Policy
+from mnist_study import console, files, progress, replicas
 from mnist_study.recipe import Recipe
 
 
 def main(variant: str) -> None:
-    """Read the recipe, its policy and the images; write models/<variant>/ and results/training/<variant>.json."""
-    recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
-    policy = Policy.read(Path("data/transforms") / f"{recipe.augmentation}.json")
-    images = Path("data/mnist")
-    count = len(mnist.training_split(images)) - recipe.validation
+    """Read the recipe, its policy and the images; write models/<variant>/ and results/training/<variant>.json.
 
-    with progress.display(variant, recipe.epochs, count) as show:
-        trained = replicas.train_all(recipe, policy, images, show)
+    Until then build/checkpoints/<variant>/ holds checkpoints and build/progress/<variant>.json how far it is.
+    """
+    recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
+    policy = Path("data/transforms") / f"{recipe.augmentation}.json"
+    checkpoints = Path("build/checkpoints") / variant
+
+    with progress.display(recipe, Path("build/progress") / f"{variant}.json") as show:
+        trained = replicas.train_all(recipe, policy, Path("data/mnist"), checkpoints, show)
 
     for replica in trained:
-        weights.write(Path("models") / variant / f"seed-{replica.seed}.safetensors", replica.weights)
+        files.write(Path("models") / variant / f"seed-{replica.seed}.safetensors", replica.weights)
     results = {
         "variant": variant,
-        "parameters": models.count_parameters(models.build(recipe.architecture, **recipe.model)),
+        "parameters": trained[0].parameters,
+        "engine": trained[0].engine,
+        "precision": trained[0].precision,
         "replicas": [{"seed": replica.seed, "history": replica.history} for replica in trained],
     }
-    target = Path("results/training") / f"{variant}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+    text = json.dumps(results, indent=2, sort_keys=True) + "\n"
+    files.write(Path("results/training") / f"{variant}.json", text.encode())
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":

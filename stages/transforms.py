@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mnist_study import console
+from mnist_study import console, files
 from mnist_study.augmentation import Policy
 from mnist_study.contact_sheet import draw_sheet
 from mnist_study.errors import StudyError
@@ -19,10 +19,10 @@ def main(name: str) -> None:
     split = training_split(Path("data/mnist"))
     mean, sd = measure(split.images)
     fields = {"mean": mean, "sd": sd, **json.loads(source.read_text())}
-    target = Path("data/transforms")
-    target.mkdir(parents=True, exist_ok=True)
-    (target / f"{name}.json").write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
-    (target / f"{name}.png").write_bytes(draw_sheet(name, Policy.read(target / f"{name}.json"), split))
+    text = json.dumps(fields, indent=2, sort_keys=True) + "\n"
+    target = Path("data/transforms") / f"{name}.json"
+    files.write(target, text.encode())
+    files.write(target.with_suffix(".png"), draw_sheet(name, Policy.read(target), split))
 
 
 if __name__ == "__main__":

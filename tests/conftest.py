@@ -23,6 +23,10 @@ TINY = Recipe(
     weight_decay=0.0,
     label_smoothing=0.0,
     ema=0.0,
+    fade_epochs=0,
+    fade_strength=1.0,
+    engine="torch",
+    device="cpu",
     precision="fp32",
     validation=0,
 )

@@ -6,7 +6,7 @@ in torchvision.transforms.v2.functional; a test holds them side by side.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -54,6 +54,15 @@ class Policy:
             parameters[name] = low + (high - low) * draw
         return parameters
 
+    def faded(self, strength: float) -> "Policy":
+        """Shrink every range toward no change: at 0 it stays as it is, at 1 nothing happens to an image."""
+        ranges = {}
+        for name, ends in self.ranges.items():
+            neutral = NEUTRAL.get(name, 0.0)
+            low, high = (neutral + (1 - strength) * (end - neutral) for end in ends)
+            ranges[name] = low, high
+        return replace(self, ranges=ranges)
+
     def varies(self, *names: str) -> bool:
         """Tell whether any of these does more than leave an image as it is."""
         return any(self.ranges[name] != (NEUTRAL.get(name, 0.0),) * 2 for name in names)
@@ -91,8 +100,16 @@ def to_unit(images: Tensor) -> Tensor:
 
 def warp(pixels: Tensor, parameters: dict[str, Tensor]) -> Tensor:
     """Apply the affine map to [N, 1, 28, 28] by looking up where each output pixel comes from."""
-    grid = F.affine_grid(_inverse_maps(parameters), list(pixels.shape), align_corners=False)
+    grid = _grid(_inverse_maps(parameters), pixels.shape[2])
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _grid(maps: Tensor, side: int) -> Tensor:
+    """Give [N, side, side, 2]: as `F.affine_grid`, whose matrix product takes several times as long."""
+    centres = (2 * torch.arange(side, device=maps.device) + 1) / side - 1
+    across = (maps[:, :, 0:1] * centres).transpose(1, 2).contiguous()
+    down = (maps[:, :, 1:2] * centres + maps[:, :, 2:3]).transpose(1, 2).contiguous()
+    return across.unsqueeze(1) + down.unsqueeze(2)
 
 
 def _inverse_maps(parameters: dict[str, Tensor]) -> Tensor:

@@ -2,11 +2,27 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from mnist_study.errors import StudyError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """A signal asks for the end.
+
+    It is no KeyboardInterrupt: where one passes through `exec`, as while a dataclass is made, Python dies of SIGINT in
+    the end, whatever status it was to exit with.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def argument(name: str, about: str) -> str:
@@ -18,11 +34,15 @@ def argument(name: str, about: str) -> str:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """End the process with the error's own lines and status 1, without a traceback; 130 after Ctrl-C.
+    """End the process with the error's own lines and status 1, without a traceback.
 
-    A traceback is shown all the same where the environment variable MNIST_STUDY_DEBUG is set.
+    After Ctrl-C the status is 130, after SIGTERM 143, and a second such signal does nothing. A traceback of an error is
+    shown all the same where the environment variable MNIST_STUDY_DEBUG is set.
     """
+    before = {}
     try:
+        for number in SIGNALS:
+            before[number] = signal.signal(number, _interrupt)
         yield
     except (StudyError, OSError) as error:
         if os.environ.get("MNIST_STUDY_DEBUG"):
@@ -30,9 +50,20 @@ def plain_errors() -> Iterator[None]:
         for line in _words(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except Interrupted as interrupted:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + interrupted.number)
+    finally:
+        if signal.getsignal(signal.SIGINT) is _interrupt:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Unwind, and let no second signal disturb that."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Interrupted(number)
 
 
 def _words(error: StudyError | OSError) -> str:

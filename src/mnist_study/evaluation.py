@@ -3,18 +3,18 @@
 import io
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_study import mnist, models, weights
 from mnist_study.augmentation import Policy
 from mnist_study.errors import StudyError
-from mnist_study.inference import accuracy, scores
+from mnist_study.inference import measure, score_all, scores
 from mnist_study.recipe import Recipe
 
 CLASSES = 10
@@ -58,19 +58,20 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     validation = None
     if recipe.validation:
         validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
-    # Laid out as in training, so that the accuracy is the one seen after the last epoch, to the last image.
+    # Laid out as in training by torch, so that its accuracy after the last epoch is this one to the last image.
     model = models.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
+    score = partial(scores, model)
     replicas, predicted, probability = [], [], []
     for seed in recipe.seeds:
         load_finite(model, trained / f"seed-{seed}.safetensors")
-        test_scores = scores(model, test.images, policy)
+        test_scores = score_all(score, test.images, policy)
         highest = test_scores.softmax(1).max(1)
         predicted.append(highest.indices.to(torch.uint8))
         probability.append(highest.values)
         replica = {"seed": seed, "confusion": confusion(test_scores, test.labels)}
         replica |= measure(test_scores, test.labels, "test")
         if validation is not None:
-            replica |= measure(scores(model, validation.images, policy), validation.labels, "validation")
+            replica |= measure(score_all(score, validation.images, policy), validation.labels, "validation")
         replicas.append(replica)
     return Evaluation(
         variant=recipe.variant,
@@ -87,14 +88,6 @@ def load_finite(model: nn.Module, path: Path) -> None:
     for name, tensor in model.state_dict().items():
         if not tensor.isfinite().all():
             raise StudyError(f"{path}: {name} holds values that are not finite; train the variant again")
-
-
-def measure(scores: Tensor, labels: Tensor, name: str) -> dict[str, float]:
-    """Give accuracy and mean loss of scores [N, 10], under keys that begin with the split's name."""
-    return {
-        f"{name}_accuracy": accuracy(scores, labels),
-        f"{name}_loss": F.cross_entropy(scores, labels).item(),
-    }
 
 
 def confusion(scores: Tensor, labels: Tensor) -> list[list[int]]:

@@ -1,6 +1,9 @@
-"""Class scores of a network for a split, in evaluation mode."""
+"""Class scores of a network in evaluation mode, and what a whole split comes to."""
+
+from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_study.augmentation import Policy, normalise
@@ -9,13 +12,26 @@ BATCH = 1000  # bounds memory; in evaluation mode an image's scores do not depen
 
 
 @torch.no_grad()
-def scores(model: nn.Module, images: Tensor, policy: Policy) -> Tensor:
-    """Score uint8 images [N, 28, 28] as float32 [N, 10]; the model is left in the mode that it was in."""
-    was_training = model.training
-    model.eval()
-    batches = [model(normalise(batch, policy)) for batch in images.split(BATCH)]
-    model.train(was_training)
-    return torch.cat(batches).float()
+def scores(network: nn.Module, images: Tensor) -> Tensor:
+    """Score normalised images [N, 1, 28, 28] as float32 [N, 10]; the network is left in the mode that it was in."""
+    was_training = network.training
+    network.eval()
+    batch_scores = network(images).float()
+    network.train(was_training)
+    return batch_scores
+
+
+def score_all(score: Callable[[Tensor], Tensor], images: Tensor, policy: Policy) -> Tensor:
+    """Normalise uint8 images [N, 28, 28] a batch at a time and score them by `score`: [N, 10]."""
+    return torch.cat([score(normalise(batch, policy)) for batch in images.split(BATCH)])
+
+
+def measure(scores: Tensor, labels: Tensor, name: str) -> dict[str, float]:
+    """Give mean loss and accuracy of scores [N, 10], under keys that begin with the split's name."""
+    return {
+        f"{name}_loss": F.cross_entropy(scores, labels).item(),
+        f"{name}_accuracy": accuracy(scores, labels),
+    }
 
 
 def accuracy(scores: Tensor, labels: Tensor) -> float:

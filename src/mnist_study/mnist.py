@@ -23,6 +23,10 @@ class Split:
         """Count the images."""
         return len(self.labels)
 
+    def to(self, device: str) -> "Split":
+        """Give the split on the device "cpu" or "cuda"."""
+        return Split(self.images.to(device), self.labels.to(device))
+
 
 def training_split(folder: Path) -> Split:
     """Read the 60,000 training images."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -18,10 +18,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
 from mnist_study.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
-from mnist_study.wording import allowed
+from mnist_study.wording import allowed, explain
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-LONGEST_VALUE = 60  # characters of a given value that an error repeats
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
-        mistakes += [_explain(detail, Params) for detail in error.errors()]
+        mistakes += [explain(detail, Params) for detail in error.errors()]
     mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
     variants: dict[str, Variant] = {}
     for name, entry in _mapping(raw, "variants").items():
@@ -71,8 +70,9 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
                 variants[name] = Variant.model_validate({**_known_defaults(raw), **entry})
             except ValidationError as error:
                 own = [detail for detail in error.errors() if _is_own(detail, entry)]
-                mistakes += [_explain(detail, Variant, key) for detail in own]
+                mistakes += [explain(detail, Variant, key) for detail in own]
             mistakes += _unknown_names(key, entry, raw, architectures)
+    mistakes += _contradictions(raw, variants)
     mistakes += _beyond_target(raw, variants, architectures, count_parameters)
     if mistakes or params is None:
         raise StudyError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
@@ -131,6 +131,26 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
     return mistakes
 
 
+def _contradictions(raw: dict[str, Any], variants: dict[str, Variant]) -> list[str]:
+    """List the keys of sound variants that do not go together."""
+    mistakes = []
+    for name, variant in variants.items():
+        if variant.engine == "fast" and variant.device == "cuda":
+            key = _where(raw, name, "device", "engine")
+            mistakes.append(f"{key}: engine fast on device cuda given; allowed are fast on cpu and torch on cuda")
+        if variant.fade_epochs > variant.epochs:
+            key = _where(raw, name, "fade_epochs", "epochs")
+            given = f"{variant.fade_epochs} fade_epochs in {variant.epochs} epochs given"
+            mistakes.append(f"{key}: {given}; allowed is no more than there are epochs")
+    return list(dict.fromkeys(mistakes))  # a default is told once
+
+
+def _where(raw: dict[str, Any], name: str, *keys: str) -> str:
+    """Name the key to mend: the first of `keys` that the variant itself gives, or else that of `train`."""
+    own = [key for key in keys if key in raw["variants"][name]]
+    return f"variants.{name}.{own[0]}" if own else f"train.{keys[0]}"
+
+
 def _beyond_target(
     raw: dict[str, Any], variants: dict[str, Variant], architectures: Options, count_parameters: Count
 ) -> list[str]:
@@ -143,8 +163,8 @@ def _beyond_target(
     for name, variant in variants.items():
         key = f"variants.{name}"
         if variant.epochs > target.epochs:
-            source = key if "epochs" in raw["variants"][name] else "train"
-            mistakes.append(f"{source}.epochs: {variant.epochs} given; target.epochs allows {target.epochs}")
+            source = _where(raw, name, "epochs")
+            mistakes.append(f"{source}: {variant.epochs} given; target.epochs allows {target.epochs}")
         options = architectures.get(variant.architecture)
         if options is None or not set(variant.model) <= set(options):
             continue  # told already
@@ -183,32 +203,3 @@ def _mapping(raw: dict[str, Any], section: str) -> dict[str, Any]:
     """Give a section, or nothing where it is missing or no mapping (which is reported elsewhere)."""
     value = raw.get(section)
     return value if isinstance(value, dict) else {}
-
-
-def _explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
-    """Turn one of pydantic's findings into a line."""
-    key = ".".join([prefix, *(str(part) for part in detail["loc"])]).removeprefix(".")
-    if detail["type"] == "missing":
-        return f"{key}: missing"
-    if detail["type"] == "extra_forbidden":
-        keys = _fields(model, detail["loc"][:-1])
-        return f"{key}: unknown key{allowed(str(detail['loc'][-1]), keys)}"
-    given = repr(detail["input"])
-    if len(given) > LONGEST_VALUE:
-        given = given[: LONGEST_VALUE - 1] + "…"
-    rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is")
-    rule = rule.replace("valid dictionary or instance of", "mapping as in").replace("valid dictionary", "mapping")
-    rule = rule.replace("should have", "must have").replace(" after validation", "")
-    return f"{key}: {given} given; {rule}"
-
-
-def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Give the keys of the section at `loc`, stepping through named sections and through dicts of sections."""
-    for part in loc:
-        field = model.model_fields.get(str(part))
-        inner = field.annotation if field else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-        elif field is not None:
-            model = Augmentation
-    return list(model.model_fields)

@@ -14,7 +14,8 @@ class Recipe:
 
     `model` holds keyword arguments of the architecture, `scheduler_options` those of the torch scheduler.
     `validation` is the number of training images held out (0: train on all 60,000). `ema` is the decay per
-    step of the averaged weights (0: none). `weight_decay` applies to weights, not to biases or norms.
+    step of the averaged weights (0: none). `weight_decay` applies to weights, not to biases or norms. In the last
+    `fade_epochs` epochs the augmentation is `Policy.faded(fade_strength)`.
     """
 
     variant: str
@@ -32,6 +33,10 @@ class Recipe:
     weight_decay: float
     label_smoothing: float
     ema: float
+    fade_epochs: int
+    fade_strength: float
+    engine: str
+    device: str
     precision: str
     validation: int
 

@@ -1,54 +1,47 @@
-"""The seeds of one variant side by side: a process and a thread each, so that their number changes no byte."""
+"""The seeds of one variant side by side: a process and a thread each, so that their number changes no byte.
+
+This side of it imports no torch; the processes do, in `_work`.
+"""
 
 import multiprocessing
 import os
+import pickle
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from mnist_study import mnist, models, weights
-from mnist_study.augmentation import Policy
 from mnist_study.errors import StudyError
+from mnist_study.messages import Note, Progress, Replica
 from mnist_study.recipe import Recipe
-from mnist_study.training import Progress, train
 
-Report = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Replica:
-    """What training one seed gave: the final weights as a safetensors file's bytes, and the history."""
-
-    seed: int
-    weights: bytes
-    history: list[dict[str, Any]]
+WORKERS = "MNIST_STUDY_WORKERS"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Report = Callable[[Progress | Note], None]
 
 
-def train_all(recipe: Recipe, policy: Policy, images: Path, report: Report) -> list[Replica]:
-    """Train every seed of the recipe, as many at once as there are cores; give them in the recipe's order.
+def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, report: Report) -> list[Replica]:
+    """Train every seed of the recipe, as many at once as there are workers; give them in the recipe's order.
 
-    `images` is the folder of the IDX files. `report` is called in this process. The first seed that fails ends the
-    others; raises StudyError where training does, and where a process dies.
+    `policy` is the policy's file, `images` the folder of the IDX files, `checkpoints` that of a file per seed. `report`
+    is called in this process. The first seed that fails ends the others; raises StudyError or OSError where training
+    does, and StudyError where a process dies.
     """
-    context = multiprocessing.get_context("spawn")
+    most = workers()
     waiting = list(recipe.seeds)
     running: dict[Connection, tuple[int, BaseProcess]] = {}
     finished: dict[int, Replica] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < (os.cpu_count() or 1):
-                seed = waiting.pop(0)
-                receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(sender, recipe, seed, policy, images), daemon=True)
-                process.start()
-                sender.close()
-                running[receiver] = seed, process
+            while waiting and len(running) < most:
+                with _signals_held_back():
+                    seed = waiting.pop(0)
+                    receiver, process = _start(recipe, seed, policy, images, checkpoints / f"seed-{seed}.checkpoint")
+                    running[receiver] = seed, process
             for receiver in wait(list(running)):
                 assert isinstance(receiver, Connection)
                 seed, process = running[receiver]
@@ -61,40 +54,78 @@ def train_all(recipe: Recipe, policy: Policy, images: Path, report: Report) -> l
                     report(message)
     finally:
         for _, process in running.values():
-            process.terminate()
+            process.kill()  # it has nothing to tidy: a checkpoint is written whole or not at all
+        for _, process in running.values():
+            process.join()
     return [finished[seed] for seed in recipe.seeds]
 
 
-def train_one(recipe: Recipe, seed: int, policy: Policy, images: Path, report: Report) -> Replica:
-    """Build and train one seed on one thread, observing the test images and, if there is one, the validation split."""
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    training = mnist.training_split(images)
-    observed = {"test": mnist.test_split(images)}
-    if recipe.validation:
-        training, observed["validation"] = mnist.hold_out(training, recipe.validation)
-    torch.manual_seed(seed)
-    model = models.build(recipe.architecture, **recipe.model)
-    trained, history = train(model, recipe, seed, policy, training, observed, report)
-    return Replica(seed, weights.pack(trained), history)
+def workers() -> int:
+    """Count the processes to run at once: the cores this process may use, or fewer if MNIST_STUDY_WORKERS says so."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get(WORKERS)
+    if not given:
+        return cores
+    if not given.isdecimal() or int(given) < 1:
+        raise StudyError(f"{WORKERS}: {given!r} given; allowed is a whole number from 1")
+    return min(cores, int(given))
 
 
-def _work(sender: Connection, recipe: Recipe, seed: int, policy: Policy, images: Path) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let no signal come between the start of a process and the note of it; what starts here holds them back, too."""
+    resource_tracker.ensure_running()  # multiprocessing's own, whose start would let the signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        sender.send(train_one(recipe, seed, policy, images, sender.send))
-    except StudyError as error:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> tuple[Connection, BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sender, recipe, seed, policy, images, checkpoint), daemon=True)
+    process.start()
+    sender.close()
+    return receiver, process
+
+
+def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> None:
+    """Train one seed in this process, which leaves Ctrl-C to its parent and ends with it, both without a word."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from mnist_study.augmentation import Policy
+    from mnist_study.replica import train_one
+
+    try:
+        sender.send(train_one(recipe, seed, Policy.read(policy), images, sender.send, checkpoint))
+    except BrokenPipeError:
+        pass  # nobody is left to tell
+    except (StudyError, OSError) as error:
         sender.send(error)
 
 
-def _receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Progress | Replica:
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Progress | Note | Replica:
+    """Take the next message of a process; raises the error that it sends, and StudyError where it died."""
     try:
         message = receiver.recv()
-    except EOFError:
+    except (EOFError, OSError, pickle.UnpicklingError):  # between two messages or within one
         process.join()
-        raise StudyError(
-            f"variants.{recipe.variant}: the process of seed {seed} died with exit status {process.exitcode}"
-        ) from None
-    if isinstance(message, StudyError):
+        raise StudyError(f"variants.{recipe.variant}: the process of seed {seed} {_end(process.exitcode)}") from None
+    if isinstance(message, Exception):
         raise message
     return message
+
+
+def _end(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return f"was killed by {signal.Signals(-exitcode).name}"
+    return f"ended with exit status {exitcode}"

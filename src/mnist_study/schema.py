@@ -51,6 +51,10 @@ class Train(Section):
     weight_decay: float = Field(ge=0, lt=1)
     label_smoothing: float = Field(ge=0, lt=1)
     ema: float = Field(ge=0, lt=1)
+    fade_epochs: int = Field(ge=0)
+    fade_strength: float = Field(ge=0, le=1)
+    engine: Literal["torch", "fast"]
+    device: Literal["cpu", "cuda"]
     precision: Literal["fp32", "bf16"]
     validation: int = Field(ge=0, le=50_000)
 

@@ -1,7 +1,5 @@
-"""Weights in safetensors files: written whole or not at all, never a pickle."""
+"""Weights as safetensors, never a pickle."""
 
-import os
-import tempfile
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -14,17 +12,6 @@ from mnist_study.errors import StudyError
 def pack(model: nn.Module) -> bytes:
     """Turn a model's weights and running statistics into the bytes of a safetensors file."""
     return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
-
-
-def write(path: Path, packed: bytes) -> None:
-    """Put the file in place in one move, so that a reader never meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        file.write(packed)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
 
 
 def load(model: nn.Module, path: Path) -> None:

@@ -1,7 +1,14 @@
-"""How an error ends: with what is allowed, and the name that was probably meant."""
+"""How the line of a mistake reads: the key, what was given, what is allowed, and the name that was probably meant."""
 
 import difflib
 from collections.abc import Iterable
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from mnist_study.schema import Augmentation
+
+LONGEST_VALUE = 60  # characters of a given value that an error repeats
 
 
 def allowed(given: str, names: Iterable[str]) -> str:
@@ -9,3 +16,32 @@ def allowed(given: str, names: Iterable[str]) -> str:
     names = list(names)
     near = difflib.get_close_matches(given, names, n=1)
     return f"; allowed: {', '.join(names) or 'none'}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
+    """Turn one of pydantic's findings into a line."""
+    key = ".".join([prefix, *(str(part) for part in detail["loc"])]).removeprefix(".")
+    if detail["type"] == "missing":
+        return f"{key}: missing"
+    if detail["type"] == "extra_forbidden":
+        keys = _fields(model, detail["loc"][:-1])
+        return f"{key}: unknown key{allowed(str(detail['loc'][-1]), keys)}"
+    given = repr(detail["input"])
+    if len(given) > LONGEST_VALUE:
+        given = given[: LONGEST_VALUE - 1] + "…"
+    rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is")
+    rule = rule.replace("valid dictionary or instance of", "mapping as in").replace("valid dictionary", "mapping")
+    rule = rule.replace("should have", "must have").replace(" after validation", "")
+    return f"{key}: {given} given; {rule}"
+
+
+def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    """Give the keys of the section at `loc`, stepping through named sections and through dicts of sections."""
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        inner = field.annotation if field else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+        elif field is not None:
+            model = Augmentation
+    return list(model.model_fields)

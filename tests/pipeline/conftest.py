@@ -21,7 +21,7 @@ PARAMS = """\
 target: {accuracy: 99.4, epochs: 20, parameters: 20000}
 data: {sources: [folder], seconds: 20}
 train: {epochs: 1, seeds: [0], lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0, label_smoothing: 0.0,
-        ema: 0.0, precision: fp32, validation: 0}
+        ema: 0.0, fade_epochs: 0, fade_strength: 1.0, engine: torch, device: cpu, precision: fp32, validation: 0}
 schedulers:
   constant: {}
   step: {step_size: 6, gamma: 0.1}

@@ -1,16 +1,17 @@
 import io
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from mnist_study import models, weights
+from mnist_study import files, models, weights
 from mnist_study.augmentation import Policy
 from mnist_study.errors import StudyError
 from mnist_study.evaluation import evaluate
-from mnist_study.inference import scores
+from mnist_study.inference import score_all, scores
 from mnist_study.mnist import hold_out, training_split
 from mnist_study.mnist import test_split as read_test_split
 from tests.conftest import TINY, write_idx
@@ -26,7 +27,7 @@ def recipe(**changes):
 def save_model(path, seed):
     torch.manual_seed(seed)
     model = models.build("one_pool", dropout=0.5)
-    weights.write(path, weights.pack(model))
+    files.write(path, weights.pack(model))
     return model
 
 
@@ -50,7 +51,7 @@ def trained(tmp_path):
 def test_each_seed_is_scored_as_the_saved_network_scores(images, trained, tmp_path):
     test = read_test_split(images)
     evaluation = evaluate(recipe(), POLICY, images, trained)
-    expected = scores(save_model(tmp_path / "again", 7), test.images, POLICY)
+    expected = score_all(partial(scores, save_model(tmp_path / "again", 7)), test.images, POLICY)
     content = json.loads(evaluation.to_json())
     assert (content["variant"], content["parameters"]) == ("tiny", 6290)
     assert [replica["seed"] for replica in content["replicas"]] == [3, 7]
@@ -84,7 +85,7 @@ def test_held_out_images_are_scored_too(images, trained):
     held_out = hold_out(training_split(images), 20)[1]
     model = models.build("one_pool", dropout=0.5)
     weights.load(model, trained / "seed-7.safetensors")
-    right = scores(model, held_out.images, POLICY).argmax(1) == held_out.labels
+    right = score_all(partial(scores, model), held_out.images, POLICY).argmax(1) == held_out.labels
     assert replica["validation_accuracy"] == pytest.approx(100 * right.double().mean().item())
     assert replica["validation_loss"] > 0
 
@@ -93,7 +94,7 @@ def test_held_out_images_are_scored_too(images, trained):
 def test_weights_that_are_not_finite_are_refused(images, trained, name):
     model = models.build("one_pool", dropout=0.5)
     model.state_dict()[name].view(-1)[0] = float("nan")
-    weights.write(trained / "seed-7.safetensors", weights.pack(model))
+    files.write(trained / "seed-7.safetensors", weights.pack(model))
     with pytest.raises(StudyError, match=rf"seed-7\.safetensors: {name} holds values that are not finite"):
         evaluate(recipe(), POLICY, images, trained)
 

@@ -17,7 +17,7 @@ GOOD = """
 target: {accuracy: 99.4, epochs: 20, parameters: 20000}
 data: {sources: [npm, folder], seconds: 60}
 train: {epochs: 19, seeds: [0], lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0, label_smoothing: 0.0,
-        ema: 0.0, precision: fp32, validation: 0}
+        ema: 0.0, fade_epochs: 0, fade_strength: 1.0, engine: torch, device: cpu, precision: fp32, validation: 0}
 schedulers:
   constant: {}
   step: {step_size: 6, gamma: 0.1}
@@ -131,6 +131,19 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ({"variants__second__model": {"dropout": -0.1}}, r"second\.model: .* given; .* from 0 to below 1"),
         ({"variants__first__epochs": 21}, r"variants\.first\.epochs: 21 given; target\.epochs allows 20"),
         ({"variants__second__model": {"dropout": 0.99}}, r"second\.model: .* given; dropout says: too much of it"),
+        ({"train__engine": "fats"}, r"train\.engine: 'fats' given; allowed is 'torch' or 'fast'"),
+        (
+            {"train__engine": "fast", "train__device": "cuda"},
+            r"train\.device: engine fast on device cuda given; allowed are",
+        ),
+        ({"train__engine": "fast", "variants__first__device": "cuda"}, r"variants\.first\.device: engine fast on"),
+        ({"train__device": "cuda", "variants__first__engine": "fast"}, r"variants\.first\.engine: engine fast on"),
+        ({"train__fade_strength": 1.5}, r"train\.fade_strength: 1\.5 given; allowed is less than or equal to 1"),
+        ({"train__fade_epochs": 20}, r"train\.fade_epochs: 20 fade_epochs in 19 epochs given; allowed is no more"),
+        (
+            {"train__fade_epochs": 3},
+            r"variants\.second\.epochs: 3 fade_epochs in 2 epochs given; allowed is no more than there are epochs",
+        ),
         ({"variants__first__ema": 1}, r"variants\.first\.ema: 1 given; allowed is less than 1"),
         ({"variants__first__scheduler": None}, r"variants\.first\.scheduler: missing"),
         ({"variants__a.b": {}}, r"variants\.a\.b: a name is letters, digits, _ and -"),

@@ -1,6 +1,7 @@
 """Seeds side by side: the same bytes as one alone, and every way of failing is told."""
 
 import json
+import multiprocessing
 import os
 import signal
 from dataclasses import replace
@@ -11,52 +12,101 @@ import pytest
 from mnist_study import replicas
 from mnist_study.augmentation import Policy
 from mnist_study.errors import StudyError
+from mnist_study.messages import Note, Progress, Replica
 from mnist_study.recipe import Recipe
-from mnist_study.training import Progress
+from mnist_study.replica import train_one
 from tests.unit.test_training import ROTATE
 
 
-def test_side_by_side_gives_what_each_gives_alone(recipe: Recipe, tiny_mnist: Path):
-    signs: list[Progress] = []
-    together = replicas.train_all(replace(recipe, seeds=(1, 0)), ROTATE, tiny_mnist, signs.append)
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "rotate.json"
+    path.write_text(json.dumps({"mean": ROTATE.mean, "sd": ROTATE.sd, "ranges": ROTATE.ranges}))
+    return path
+
+
+def train_all(recipe: Recipe, policy: Path, images: Path, report: replicas.Report = lambda sign: None) -> list[Replica]:
+    return replicas.train_all(recipe, policy, images, policy.parent / "checkpoints", report)
+
+
+def test_side_by_side_gives_what_each_gives_alone(recipe: Recipe, policy: Path, tiny_mnist: Path):
+    signs: list[Progress | Note] = []
+    together = train_all(replace(recipe, seeds=(1, 0)), policy, tiny_mnist, signs.append)
     assert [replica.seed for replica in together] == [1, 0]
-    assert {sign.seed for sign in signs} == {0, 1}
-    alone = replicas.train_one(recipe, 1, ROTATE, tiny_mnist, lambda sign: None)
+    assert {sign.seed for sign in signs if isinstance(sign, Progress)} == {0, 1}
+    alone = train_one(recipe, 1, ROTATE, tiny_mnist, lambda sign: None)
     assert together[0] == alone
+    assert (alone.engine, alone.precision, alone.parameters) == ("torch", "fp32", 6290)
 
 
 @pytest.mark.slow
-def test_more_seeds_than_cores_keep_their_order(recipe: Recipe, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+def test_more_seeds_than_workers_keep_their_order(
+    recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MNIST_STUDY_WORKERS", "1")
     recipe = replace(recipe, seeds=(1, 0), epochs=1)
-    assert [r.seed for r in replicas.train_all(recipe, ROTATE, tiny_mnist, lambda sign: None)] == [1, 0]
+    assert [replica.seed for replica in train_all(recipe, policy, tiny_mnist)] == [1, 0]
+
+
+def test_workers_are_the_cores_of_this_process_or_fewer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    for given, expected in {"": 3, "2": 2, "64": 3}.items():
+        monkeypatch.setenv("MNIST_STUDY_WORKERS", given)
+        assert replicas.workers() == expected
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert replicas.workers() == 1
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "two", "1.5", " "])
+def test_workers_that_are_no_number_are_one_line(given: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MNIST_STUDY_WORKERS", given)
+    with pytest.raises(StudyError, match=rf"^MNIST_STUDY_WORKERS: {given!r} given; allowed is a whole number from 1$"):
+        replicas.workers()
 
 
 def test_a_validation_split_is_observed_and_not_learnt(recipe: Recipe, tiny_mnist: Path):
-    signs: list[Progress] = []
+    signs: list[Progress | Note] = []
     recipe = replace(recipe, validation=128, epochs=1)
-    replica = replicas.train_one(recipe, 0, ROTATE, tiny_mnist, signs.append)
+    replica = train_one(recipe, 0, ROTATE, tiny_mnist, signs.append)
     assert {"validation_accuracy", "validation_loss", "test_accuracy"} <= set(replica.history[0])
-    assert signs[-1].images == 640 - 128
+    assert isinstance(signs[-1], Progress)
+    assert signs[-1].images == signs[-1].total == 640 - 128
 
 
-def test_a_diverging_seed_ends_it_in_one_line(recipe: Recipe, tiny_mnist: Path):
+def test_a_diverging_seed_ends_it_in_one_line(recipe: Recipe, policy: Path, tiny_mnist: Path):
     with pytest.raises(StudyError, match="the loss of seed") as caught:
-        replicas.train_all(replace(recipe, seeds=(0,), lr=1e30), ROTATE, tiny_mnist, lambda sign: None)
+        train_all(replace(recipe, seeds=(0,), lr=1e30), policy, tiny_mnist)
     assert len(str(caught.value).splitlines()) == 1
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_named(recipe: Recipe, tiny_mnist: Path):
-    import multiprocessing
+def test_a_missing_policy_is_named(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match=r"none\.json"):
+        train_all(recipe, tmp_path / "none.json", tiny_mnist)
 
-    def kill(sign: Progress) -> None:
+
+@pytest.mark.slow
+def test_a_killed_process_is_named(recipe: Recipe, policy: Path, tiny_mnist: Path):
+    def kill(sign: Progress | Note) -> None:
         for child in multiprocessing.active_children():
             assert child.pid is not None
             os.kill(child.pid, signal.SIGKILL)
 
-    with pytest.raises(StudyError, match=r"variants\.tiny: the process of seed 0 died with exit status -9"):
-        replicas.train_all(replace(recipe, seeds=(0,), epochs=50), ROTATE, tiny_mnist, kill)
+    with pytest.raises(StudyError, match=r"^variants\.tiny: the process of seed 0 was killed by SIGKILL$"):
+        train_all(replace(recipe, seeds=(0,), epochs=50), policy, tiny_mnist, kill)
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x00\x00", b"\x00\x00\x00\x09half", b"\x00\x00\x00\x04none"])
+def test_a_process_that_ends_between_or_within_messages_is_named(recipe: Recipe, sent: bytes):
+    process = multiprocessing.get_context("spawn").Process(target=int)
+    process.start()
+    process.join()
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    os.write(sender.fileno(), sent)
+    sender.close()
+    with pytest.raises(StudyError, match=r"^variants\.tiny: the process of seed 0 ended with exit status 0$"):
+        replicas._receive(receiver, recipe, 0, process)
 
 
 def test_a_recipe_survives_its_file(recipe: Recipe, tmp_path: Path):
@@ -67,7 +117,5 @@ def test_a_recipe_survives_its_file(recipe: Recipe, tmp_path: Path):
         Recipe.read(tmp_path / "other.json")
 
 
-def test_a_policy_survives_its_file(tmp_path: Path):
-    path = tmp_path / "rotate.json"
-    path.write_text(json.dumps({"mean": ROTATE.mean, "sd": ROTATE.sd, "ranges": ROTATE.ranges}))
-    assert Policy.read(path) == ROTATE
+def test_a_policy_survives_its_file(policy: Path):
+    assert Policy.read(policy) == ROTATE

@@ -35,12 +35,12 @@ write_tiny_mnist(folder / "mnist")
 uses = {"train": {}, "evaluate": {}}
 for architecture in sys.argv[2:]:
     forget()
-    from mnist_study import replicas
+    from mnist_study.replica import train_one
     from mnist_study.augmentation import Policy
     from mnist_study.recipe import Recipe
     policy = Policy.read(folder / "policy.json")
-    recipe = replace(Recipe.read(folder / "recipe.json"), architecture=architecture, seeds=(0,), epochs=1)
-    replica = replicas.train_one(recipe, 0, policy, folder / "mnist", lambda sign: None)
+    recipe = replace(Recipe.read(folder / "recipe.json"), architecture=architecture, seeds=(0,), epochs=1, engine="fast")
+    replica = train_one(recipe, 0, policy, folder / "mnist", lambda sign: None, folder / "checkpoint")
     (folder / "seed-0.safetensors").write_bytes(replica.weights)
     uses["train"][architecture] = used()
     forget()
@@ -105,13 +105,20 @@ def test_params_and_reporting_need_no_torch():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_the_process_that_only_watches_training_needs_no_torch():
+    """Importing it takes seconds, which each training process spends as well."""
+    code = "import sys, stages.train; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_a_stage_is_short():
     for file in (ROOT / "stages").glob("*.py"):
         assert len(file.read_text().splitlines()) <= 40, file
 
 
 def test_training_knows_nothing_of_params_yaml():
-    for name in declared("train", "vanilla"):
-        code = ast.parse((ROOT / name).read_text())
+    files = {ROOT / name for name in declared("train", "vanilla")}
+    for file in files:
+        code = ast.parse(file.read_text())
         opened = [node for node in ast.walk(code) if isinstance(node, ast.Constant) and node.value == "params.yaml"]
-        assert not opened, name
+        assert not opened, file

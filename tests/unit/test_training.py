@@ -1,17 +1,20 @@
 """The loop: it learns, repeats itself to the byte, and stops when the loss is not finite."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from mnist_study import mnist, models, schedules, weights
-from mnist_study.augmentation import NEUTRAL, RANGES, Policy
+from mnist_study import files, mnist, models, schedules, weights
+from mnist_study.augmentation import NEUTRAL, RANGES, Policy, augment, draw
 from mnist_study.errors import StudyError
-from mnist_study.inference import accuracy, scores
+from mnist_study.inference import measure, score_all, scores
+from mnist_study.messages import Progress
 from mnist_study.recipe import Recipe
-from mnist_study.training import Progress, decay_groups, train
+from mnist_study.torch_engine import TorchEngine
+from mnist_study.training import CHUNK, batches, decay_groups, train
 
 PLAIN = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
 ROTATE = Policy(mean=0.15, sd=0.25, ranges={**PLAIN, "rotation": (-7.0, 7.0)})
@@ -23,7 +26,8 @@ def run(recipe: Recipe, folder: Path, *, seed: int = 0, observe: bool = True, si
     model = models.build(recipe.architecture, **recipe.model)
     observed = {"test": mnist.test_split(folder)} if observe else {}
     report = (lambda sign: None) if signs is None else signs.append
-    trained, history = train(model, recipe, seed, ROTATE, mnist.training_split(folder), observed, report)
+    engine = TorchEngine(model, recipe)
+    trained, history = train(model, engine, recipe, seed, ROTATE, mnist.training_split(folder), observed, report)
     return weights.pack(trained), history
 
 
@@ -52,10 +56,11 @@ def test_an_averaged_network_is_the_one_observed_and_returned(recipe: Recipe, ti
     assert averaged != plain
     model = models.build(recipe.architecture)
     path = tiny_mnist / "averaged.safetensors"
-    weights.write(path, averaged)
+    files.write(path, averaged)
     weights.load(model, path)
     test = mnist.test_split(tiny_mnist)
-    assert accuracy(scores(model, test.images, ROTATE), test.labels) == history[-1]["test_accuracy"]
+    measured = measure(score_all(partial(scores, model), test.images, ROTATE), test.labels, "test")
+    assert measured["test_accuracy"] == history[-1]["test_accuracy"]
 
 
 def test_a_loss_that_is_not_finite_stops_it_and_says_where(recipe: Recipe, tiny_mnist: Path):
@@ -70,6 +75,7 @@ def test_signs_of_life_count_up_to_every_image(recipe: Recipe, tiny_mnist: Path)
     signs: list[Progress] = []
     _, history = run(replace(recipe, batch_size=16), tiny_mnist, signs=signs)
     assert [sign.images for sign in signs if sign.epoch == 1] == [320, 640, 640]
+    assert {sign.total for sign in signs} == {640}
     assert [sign.epoch_ended for sign in signs if sign.epoch_ended] == history
 
 
@@ -79,6 +85,30 @@ def test_bf16_trains_too(recipe: Recipe, tiny_mnist: Path):
     bf16, history = run(replace(recipe, epochs=1, precision="bf16"), tiny_mnist)
     assert bf16 != fp32
     assert history[0]["train_loss"] < 3
+
+
+def test_augmentation_fades_in_the_last_epochs(recipe: Recipe, tiny_mnist: Path):
+    """With one epoch to fade the first is as ever; at strength 0 so is the last."""
+    _, history = run(recipe, tiny_mnist)
+    _, faded = run(replace(recipe, fade_epochs=1), tiny_mnist)
+    assert faded[0] == history[0]
+    assert faded[1] != history[1]
+    assert run(replace(recipe, fade_epochs=2, fade_strength=0.0), tiny_mnist)[1] == history
+
+
+@pytest.mark.parametrize("size", [64, 100, 3000])
+def test_batches_hand_out_every_image_once_and_as_a_batch_alone_would_be(tiny_mnist: Path, size: int):
+    split = mnist.training_split(tiny_mnist)
+    split = mnist.Split(split.images.repeat(4, 1, 1), torch.arange(4 * len(split)))
+    given = list(batches(split, size, ROTATE, torch.Generator().manual_seed(1)))
+    generator = torch.Generator().manual_seed(1)
+    order = torch.randperm(len(split), generator=generator)
+    draws = draw(len(split), generator)
+    assert [len(labels) for _, labels in given] == [len(part) for part in order.split(size)]
+    assert torch.equal(torch.cat([labels for _, labels in given]), order)
+    assert len(split) > CHUNK
+    for (images, labels), own in zip(given, draws.split(size), strict=True):
+        torch.testing.assert_close(images, augment(split.images[labels], ROTATE, own))
 
 
 def test_only_weights_decay():

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_study import models, weights
+from mnist_study import files, models, weights
 from mnist_study.errors import StudyError
 
 
 def test_weights_come_back(tmp_path: Path):
     model, other = models.build("one_pool"), models.build("one_pool")
     path = tmp_path / "models" / "seed-0.safetensors"
-    weights.write(path, weights.pack(model))
+    files.write(path, weights.pack(model))
     weights.load(other, path)
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
     assert [file.name for file in path.parent.iterdir()] == ["seed-0.safetensors"]
@@ -21,7 +21,7 @@ def test_weights_come_back(tmp_path: Path):
 
 def test_another_network_is_refused(tmp_path: Path):
     path = tmp_path / "seed-0.safetensors"
-    weights.write(path, weights.pack(models.build("vanilla")))
+    files.write(path, weights.pack(models.build("vanilla")))
     with pytest.raises(StudyError, match="not the weights of this network"):
         weights.load(models.build("one_pool"), path)
 

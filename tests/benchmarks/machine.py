@@ -1,0 +1,99 @@
+"""The machine under the figures: its name, and how fast it multiplies matrices."""
+
+import platform
+import time
+from datetime import date
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.benchmarks.cases import CORES
+from tests.benchmarks.digits import MNIST
+from tests.benchmarks.side_by_side import answer, together
+
+THREADS = torch.get_num_threads()  # torch's default: read before anything sets another
+SIDE = 1024
+SECONDS = 1.5
+BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+def describe() -> dict[str, Any]:
+    """Give the block `machine` of build/bench.json."""
+    return {
+        "processor": processor(),
+        "cores": CORES,
+        "torch": torch.__version__,
+        "date": date.today().isoformat(),
+        "images": "MNIST" if MNIST.exists() else "noise of MNIST's shape",
+        "gemm_gflops": gemm_rates(),
+    }
+
+
+def processor() -> str:
+    """Give the processor's name as the system tells it."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(field: str) -> str:
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def busy(seconds: float = 0.3) -> float:
+    """Give the share of the cores that is at work in the coming moments; 0 where the system does not tell."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0.0
+    before = _ticks(stat)
+    time.sleep(seconds)
+    idle, total = (after - earlier for after, earlier in zip(_ticks(stat), before, strict=True))
+    return round(1 - idle / total, 2)
+
+
+def _ticks(stat: Path) -> tuple[int, int]:
+    """Give the ticks that the cores were idle or waiting, and all ticks."""
+    ticks = [int(number) for number in stat.read_text().splitlines()[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
+def team(processes: int, threads: int) -> str:
+    """Name a way to occupy the machine: a key of the GEMM rates."""
+    return f"{processes} x {threads} {'thread' if threads == 1 else 'threads'}"
+
+
+@cache
+def gemm_rates() -> dict[str, dict[str, float]]:
+    """Measure the GFLOP/s of torch.mm by precision and by processes x threads, the sum over processes.
+
+    bf16 where the processor has instructions for it.
+    """
+    precisions = ["fp32", "bf16"] if BF16_FLAGS & set(_cpuinfo("flags").split()) else ["fp32"]
+    teams = dict.fromkeys([(1, 1), (1, THREADS), (CORES, 1)])
+    return {
+        precision: {team(*sizes): round(_together(precision, *sizes), 1) for sizes in teams} for precision in precisions
+    }
+
+
+def _together(precision: str, processes: int, threads: int) -> float:
+    with together(_multiply, [(precision, threads)] * processes) as one_round:
+        return sum(one_round())
+
+
+def _multiply(pipe: Connection, precision: str, threads: int) -> None:
+    """Multiply for a while at each round; answer with the best GFLOP/s."""
+    torch.set_num_threads(threads)
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = torch.randn(2, SIDE, SIDE).to(kind)
+    out = torch.mm(a, b)
+    best: float | None = None
+    while True:
+        answer(pipe, best)
+        shortest, end = float("inf"), time.perf_counter() + SECONDS
+        while (begun := time.perf_counter()) < end:
+            torch.mm(a, b, out=out)
+            shortest = min(shortest, time.perf_counter() - begun)
+        best = 2 * SIDE**3 / shortest / 1e9

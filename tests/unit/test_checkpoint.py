@@ -1,0 +1,131 @@
+"""Training that was cut off and resumed gives the bytes of training that was not."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_study import checkpoint, files
+from mnist_study.messages import Note, Progress, Replica
+from mnist_study.recipe import Recipe
+from mnist_study.replica import train_one
+from tests.unit.test_training import ROTATE
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "constant": {},
+    "step": {"step_size": 1, "gamma": 0.5},
+    "plateau": {"factor": 0.5, "patience": 0, "threshold": 0.5},
+    "one_cycle": {"pct_start": 0.3, "div_factor": 25, "final_div_factor": 10000},
+}
+
+
+class CutError(Exception):
+    pass
+
+
+def run(recipe: Recipe, images: Path, path: Path | None, cut_after: int | None = None) -> tuple[Replica, list[str]]:
+    """Train seed 0, or raise CutError after an epoch; give the notes as well."""
+    notes = []
+
+    def report(message: Progress | Note) -> None:
+        if isinstance(message, Note):
+            notes.append(message.text)
+        elif message.epoch_ended and message.epoch == cut_after:
+            raise CutError
+
+    return train_one(recipe, 0, ROTATE, images, report, path), notes
+
+
+def cut(recipe: Recipe, images: Path, path: Path, epoch: int) -> None:
+    with pytest.raises(CutError):
+        run(recipe, images, path, cut_after=epoch)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    ["plateau", "one_cycle", *(pytest.param(name, marks=pytest.mark.slow) for name in ("constant", "step"))],
+)
+def test_resumed_after_any_epoch_gives_the_same_bytes(recipe: Recipe, tiny_mnist: Path, tmp_path: Path, scheduler: str):
+    recipe = replace(
+        recipe,
+        model={"dropout": 0.05},
+        epochs=3,
+        scheduler=scheduler,
+        scheduler_options=SCHEDULES[scheduler],
+        ema=0.9,
+        weight_decay=1e-4,
+        fade_epochs=1,
+    )
+    whole, notes = run(recipe, tiny_mnist, None)
+    assert notes == []
+    path = tmp_path / "seed-0.checkpoint"
+    for epoch in (1, 2):
+        cut(recipe, tiny_mnist, path, epoch)
+        resumed, notes = run(recipe, tiny_mnist, path)
+        assert notes == [f"{path}: resumed after epoch {epoch}"]
+        assert resumed == whole
+        path.unlink()
+
+
+def test_cut_again_and_again_without_an_average(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    recipe = replace(recipe, epochs=4, nesterov=True)
+    path = tmp_path / "seed-0.checkpoint"
+    for epoch in (1, 2, 3):
+        cut(recipe, tiny_mnist, path, epoch)
+    assert run(recipe, tiny_mnist, path)[0] == run(recipe, tiny_mnist, None)[0]
+
+
+def test_one_epoch_leaves_no_checkpoint(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    run(replace(recipe, epochs=1), tiny_mnist, tmp_path / "seed-0.checkpoint")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_checkpoint_is_told_and_not_used(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    path = tmp_path / "seed-0.checkpoint"
+    cut(recipe, tiny_mnist, path, 1)
+    whole = path.read_bytes()
+    recipe = replace(recipe, epochs=1)
+    expected = run(recipe, tiny_mnist, None)[0]
+    flipped = [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in (0, 64, len(whole) - 1)]
+    for damaged in (b"", whole[: len(whole) // 2], *flipped):
+        path.write_bytes(damaged)
+        again, notes = run(recipe, tiny_mnist, path)
+        assert notes == [f"{path}: damaged; training begins anew"]
+        assert again == expected
+
+
+def test_a_checkpoint_of_another_recipe_is_told_and_not_used(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    path = tmp_path / "seed-0.checkpoint"
+    cut(replace(recipe, lr=0.01), tiny_mnist, path, 1)
+    again, notes = run(recipe, tiny_mnist, path)
+    assert notes == [f"{path}: of another recipe, code, data or machine; training begins anew"]
+    assert again == run(recipe, tiny_mnist, None)[0]
+
+
+def test_other_seeds_beside_it_do_not_matter(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    path = tmp_path / "seed-0.checkpoint"
+    cut(recipe, tiny_mnist, path, 1)
+    assert run(replace(recipe, seeds=(5, 0)), tiny_mnist, path)[1] == [f"{path}: resumed after epoch 1"]
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_nothing(
+    recipe: Recipe, tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "write", full)
+    path = tmp_path / "seed-0.checkpoint"
+    replica, notes = run(recipe, tiny_mnist, path)
+    assert notes == [f"{path}: cannot be written (No space left on device); a kill would cost this epoch"]
+    assert len(replica.history) == 2
+
+
+def test_what_only_shows_is_no_part_of_the_identity():
+    import mnist_study.console
+    import mnist_study.progress  # noqa: F401
+
+    code = checkpoint._code()
+    assert "mnist_study.training" in code
+    assert not checkpoint.SHOWING & set(code)

@@ -4,10 +4,10 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro params test test-slow bench check format dag clean
+.PHONY: help setup repro study params test test-slow test-faults bench bench-target check format dag clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/installed ## make .venv and install requirements.txt into it, once
 
@@ -22,6 +22,12 @@ repro: setup ## restore what is cached in the repository, then run what is stale
 	.venv/bin/dvc pull --allow-missing
 	.venv/bin/dvc repro
 
+# --force: what a run that was killed left unrecorded is made again anyway
+study: setup ## repro with several variants at once (JOBS=n says how many)
+	.venv/bin/python -m stages.configure --check
+	.venv/bin/dvc pull --allow-missing --force
+	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS))
+
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
 
@@ -29,10 +35,16 @@ test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (two minutes)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults"
 
-bench: setup ## time the augmentation against torchvision's, side by side
-	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,max,rounds
+test-faults: setup ## kill and interrupt real trainings, again and again (eight minutes)
+	.venv/bin/pytest -m faults
+
+bench: setup ## time the engines and a plain recipe side by side; ONLY="fast and transition_fc" chooses
+	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"
+
+bench-target: setup ## time to 99.40 % of the test images, fast and plain; ARGS="--help" lists the options
+	.venv/bin/python -m tests.benchmarks.time_to_target $(ARGS)
 
 check: setup ## lint, format and type checks
 	.venv/bin/ruff check

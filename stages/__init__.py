@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+PR_SET_PDEATHSIG = 1
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 
 
@@ -21,3 +23,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 if sys.argv[0] == "-m":  # while Python looks for the stage to run; not where a test or a training process imports it
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
+    if sys.platform == "linux" and "DVC_STAGE" in os.environ:  # `kill -9` of DVC leaves no training behind
+        from ctypes import CDLL
+
+        CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -31,7 +31,8 @@ augmentations:
   rotate: {rotation: 7}
 variants:
   one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64}
-  two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64}
+  two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64,
+                             engine: fast}
 """
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from mnist_study import models
 from mnist_study.fast import FastEngine, chain, kernel, network, unsupported
 from mnist_study.fast.layout import LANES
 from mnist_study.recipe import Recipe
+from mnist_study.replica import train_one
+from tests.unit.test_training import ROTATE
 
 ARCHITECTURES = {
     "vanilla": {},
@@ -233,6 +236,19 @@ def test_equal_seeds_drop_equal_pixels_and_the_next_step_drops_others(recipe: Re
         losses.append([engine.gradients(images, labels)[0] for _ in range(2)])
     assert losses[0] == losses[1] != losses[2]
     assert losses[0][0] != losses[0][1]
+
+
+def test_an_epoch_goes_as_in_the_torch_engine(recipe: Recipe, tiny_mnist: Path):
+    """Ten steps at a rate that makes rounding grow but little: the curves lie on one another."""
+    calm = replace(recipe, architecture="vanilla", lr=0.01, epochs=1)
+    rows = {}
+    for engine in ("torch", "fast"):
+        rows[engine] = train_one(replace(calm, engine=engine), 0, ROTATE, tiny_mnist, lambda sign: None)
+    assert (rows["torch"].engine, rows["fast"].engine) == ("torch", "fast")
+    ours, theirs = rows["fast"].history[0], rows["torch"].history[0]
+    assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-3)
+    assert ours["test_loss"] == pytest.approx(theirs["test_loss"], rel=1e-2)
+    assert ours["train_accuracy"] == pytest.approx(theirs["train_accuracy"], abs=1.0)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ for architecture in sys.argv[2:]:
     from mnist_study.augmentation import Policy
     from mnist_study.recipe import Recipe
     policy = Policy.read(folder / "policy.json")
-    recipe = replace(Recipe.read(folder / "recipe.json"), architecture=architecture, seeds=(0,), epochs=1, engine="fast")
+    changes = {"architecture": architecture, "engine": "fast", "seeds": (0,), "epochs": 1}
+    recipe = replace(Recipe.read(folder / "recipe.json"), **changes)
     replica = train_one(recipe, 0, policy, folder / "mnist", lambda sign: None, folder / "checkpoint")
     (folder / "seed-0.safetensors").write_bytes(replica.weights)
     uses["train"][architecture] = used()

@@ -1,0 +1,1 @@
+"""`make study`: `dvc repro`, but several variants at once."""

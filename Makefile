@@ -34,7 +34,7 @@ params: setup ## check params.yaml, telling all mistakes at once
 test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: setup ## run the tests that take longer (two minutes)
+test-slow: setup ## run the tests that take longer (three minutes)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults"
 
 test-faults: setup ## kill and interrupt real trainings, again and again (eight minutes)

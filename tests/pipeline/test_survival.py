@@ -84,7 +84,8 @@ def group_is_gone(process: subprocess.Popen[str]) -> bool:
 @pytest.mark.parametrize(
     ("number", "moment", "to_all"),
     [
-        (signal.SIGINT, "mid-training", True),  # Ctrl-C on a terminal is for the whole group
+        # Ctrl-C on a terminal is for the whole group.
+        pytest.param(signal.SIGINT, "mid-training", True, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, "mid-training", False, marks=FAULTS),
         *(
             pytest.param(number, moment, to_all, marks=FAULTS)

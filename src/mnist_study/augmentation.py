@@ -105,11 +105,11 @@ def warp(pixels: Tensor, parameters: dict[str, Tensor]) -> Tensor:
 
 
 def _grid(maps: Tensor, side: int) -> Tensor:
-    """Give [N, side, side, 2]: as `F.affine_grid`, whose matrix product takes several times as long."""
+    """Give [N, side, side, 2]: as `F.affine_grid`, whose matrix product takes many times as long."""
     centres = (2 * torch.arange(side, device=maps.device) + 1) / side - 1
-    across = (maps[:, :, 0:1] * centres).transpose(1, 2).contiguous()
-    down = (maps[:, :, 1:2] * centres + maps[:, :, 2:3]).transpose(1, 2).contiguous()
-    return across.unsqueeze(1) + down.unsqueeze(2)
+    across = maps[:, :, 0:1] * centres
+    down = maps[:, :, 1:2] * centres + maps[:, :, 2:3]
+    return (across.unsqueeze(2) + down.unsqueeze(3)).permute(0, 2, 3, 1)  # x and y apart in memory
 
 
 def _inverse_maps(parameters: dict[str, Tensor]) -> Tensor:

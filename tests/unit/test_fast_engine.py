@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from mnist_study import models
-from mnist_study.fast import FastEngine, chain, kernel, network, unsupported
+from mnist_study.fast import FastEngine, chain, engine, kernel, network, unsupported
 from mnist_study.fast.layout import LANES
 from mnist_study.recipe import Recipe
 from mnist_study.replica import train_one
@@ -109,7 +109,7 @@ def with_choices_of(engine: FastEngine, exact: nn.Sequential, count: int) -> nn.
     modules: dict[nn.Module, nn.Module] = dict(zip(engine.model, exact, strict=True))
     layers: list[nn.Module] = []
     values = torch.empty(0)
-    for node, cell in zip(engine.nodes, cells, strict=True):
+    for node, cell in zip(engine.stack.nodes, cells, strict=True):
         if isinstance(cell.source, nn.MaxPool2d):
             layers.append(Picked(values))
         elif cell.source is not None:
@@ -142,10 +142,10 @@ def assert_equal_step(model: nn.Sequential, recipe: Recipe, count: int = IMAGES,
     """
     images, labels = digits(count)
     exact = reference(model, seed=7)
-    engine = FastEngine(model, recipe)
-    engine.begin_epoch(7)
-    loss, predicted = engine.gradients(images, labels)
-    same_choices = with_choices_of(engine, copy.deepcopy(exact), count)
+    fast = FastEngine(model, recipe)
+    fast.begin_epoch(7)
+    loss, predicted = fast.gradients(images, labels)
+    same_choices = with_choices_of(fast, copy.deepcopy(exact), count)
     F.cross_entropy(same_choices(images.double()), labels, label_smoothing=recipe.label_smoothing).backward()
     for (name, ours), theirs in zip(model.named_parameters(), same_choices.parameters(), strict=True):
         assert ours.grad is not None
@@ -160,7 +160,7 @@ def assert_equal_step(model: nn.Sequential, recipe: Recipe, count: int = IMAGES,
         assert relative(ours, theirs.double(), floor) < 1e-4, name
     exact.eval()
     others = digits(20, seed=1)[0]
-    assert relative(engine.scores(model, others), exact(others.double())) < 1e-4
+    assert relative(fast.scores(model, others), exact(others.double())) < 1e-4
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -202,6 +202,75 @@ def networks(draw: st.DrawFn) -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))
 
 
+def all_gradients(model: nn.Module) -> Tensor:
+    return torch.cat([p.grad.double().flatten() for p in model.parameters() if p.grad is not None])
+
+
+def error(model: nn.Module, exact: nn.Module) -> float:
+    """The distance of two networks' gradients as a share of the exact one's length."""
+    return ((all_gradients(model) - all_gradients(exact)).norm() / all_gradients(exact).norm()).item()
+
+
+@pytest.fixture
+def bf16(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> Recipe:
+    """A recipe in bf16; without the instruction the kernels compute the same, slowly."""
+    monkeypatch.setattr(engine, "multiplies_bf16", lambda: True)
+    return replace(recipe, precision="bf16", batch_size=IMAGES)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_bf16_is_as_near_to_float64_as_autocast_is(architecture: str, bf16: Recipe):
+    ours, theirs = [], []
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = models.build(architecture, **ARCHITECTURES[architecture])
+        images, labels = digits(64, seed)
+        exact = reference(model, seed=7)
+        autocast = copy.deepcopy(exact).float()
+        F.cross_entropy(exact(images.double()), labels).backward()
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = autocast(images)
+        F.cross_entropy(scores.float(), labels).backward()
+        trained = FastEngine(model, replace(bf16, batch_size=64))
+        trained.begin_epoch(7)
+        trained.gradients(images, labels)
+        ours.append(error(model, exact))
+        theirs.append(error(autocast, exact))
+    assert sum(ours) < 1.15 * sum(theirs)  # both are mostly ReLUs that decide otherwise; their difference is chance
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(model=networks(), blocks=st.integers(1, 3))
+def test_any_order_of_known_layers_is_near_float64_in_bf16(model: nn.Sequential, blocks: int, bf16: Recipe):
+    images, labels = digits(16 * blocks)
+    exact = reference(model, seed=7)
+    ours = FastEngine(model, replace(bf16, batch_size=16 * blocks))
+    ours.begin_epoch(7)
+    loss, _ = ours.gradients(images, labels)
+    same_choices = with_choices_of(ours, exact, len(images))
+    exact_loss = F.cross_entropy(same_choices(images.double()), labels)
+    exact_loss.backward()
+    assert loss == pytest.approx(exact_loss.item(), rel=0.05)
+    assert error(model, same_choices) < 0.1
+    for (name, one), other in zip(model.named_buffers(), same_choices.buffers(), strict=True):
+        assert relative(one, other.double(), floor=0.1) < 0.05, name
+
+
+def test_scores_are_in_fp32_whatever_the_precision(bf16: Recipe):
+    torch.manual_seed(3)
+    model = models.build("two_pool")
+    exact = copy.deepcopy(model).double().eval()
+    images = digits(20)[0]
+    trained = FastEngine(model, bf16)
+    assert trained.precision == "bf16"
+    assert relative(trained.scores(model, images), exact(images.double())) < 1e-5
+
+
+def test_bf16_is_fp32_where_the_processor_has_no_instruction_for_it(monkeypatch: pytest.MonkeyPatch, bf16: Recipe):
+    monkeypatch.setattr(engine, "multiplies_bf16", lambda: False)
+    assert FastEngine(models.build("two_pool"), bf16).precision == "fp32"
+
+
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(model=networks())
 def test_any_order_of_known_layers_equals_float64(model: nn.Sequential, recipe: Recipe):
@@ -217,9 +286,9 @@ def test_a_short_last_batch_equals_float64(recipe: Recipe):
 def test_scores_of_an_average_are_its_own(recipe: Recipe):
     torch.manual_seed(3)
     model, other = models.build("two_pool"), models.build("two_pool")
-    engine = FastEngine(model, replace(recipe, batch_size=IMAGES))
+    fast = FastEngine(model, replace(recipe, batch_size=IMAGES))
     images = digits(20)[0]
-    ours = engine.scores(other, images)
+    ours = fast.scores(other, images)
     assert relative(ours, copy.deepcopy(other).double().eval()(images.double())) < 1e-5
     assert model.training
     assert other.training
@@ -228,12 +297,12 @@ def test_scores_of_an_average_are_its_own(recipe: Recipe):
 def test_equal_seeds_drop_equal_pixels_and_the_next_step_drops_others(recipe: Recipe):
     torch.manual_seed(3)
     model = models.build("two_pool", dropout=0.3)
-    engine = FastEngine(model, replace(recipe, batch_size=IMAGES))
+    fast = FastEngine(model, replace(recipe, batch_size=IMAGES))
     images, labels = digits(IMAGES)
     losses = []
     for seed in (1, 1, 2):
-        engine.begin_epoch(seed)
-        losses.append([engine.gradients(images, labels)[0] for _ in range(2)])
+        fast.begin_epoch(seed)
+        losses.append([fast.gradients(images, labels)[0] for _ in range(2)])
     assert losses[0] == losses[1] != losses[2]
     assert losses[0][0] != losses[0][1]
 
@@ -242,8 +311,8 @@ def test_an_epoch_goes_as_in_the_torch_engine(recipe: Recipe, tiny_mnist: Path):
     """Ten steps at a rate that makes rounding grow but little: the curves lie on one another."""
     calm = replace(recipe, architecture="vanilla", lr=0.01, epochs=1)
     rows = {}
-    for engine in ("torch", "fast"):
-        rows[engine] = train_one(replace(calm, engine=engine), 0, ROTATE, tiny_mnist, lambda sign: None)
+    for name in ("torch", "fast"):
+        rows[name] = train_one(replace(calm, engine=name), 0, ROTATE, tiny_mnist, lambda sign: None)
     assert (rows["torch"].engine, rows["fast"].engine) == ("torch", "fast")
     ours, theirs = rows["fast"].history[0], rows["torch"].history[0]
     assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-3)

@@ -42,9 +42,9 @@ def _accumulate(sums: hl.Func, at: list[hl.Var], terms: tuple[hl.Expr, hl.Expr],
 
 
 @functools.cache
-def statistics() -> hl.Callable:
+def statistics(precision: str) -> hl.Callable:
     """Compile the sums of x and of its square, x as in `Chain.first`. Arguments: planes, the chain's, out, out."""
-    planes, chain = planes_parameter("planes"), Chain(with_dropout=False)
+    planes, chain = planes_parameter("planes", precision), Chain(with_dropout=False)
 
     def terms(at: list[hl.Expr]) -> tuple[hl.Expr, hl.Expr]:
         value = chain.first(planes[at], at[3])
@@ -54,12 +54,13 @@ def statistics() -> hl.Callable:
 
 
 @functools.cache
-def gradient_statistics(*, with_dropout: bool) -> hl.Callable:
+def gradient_statistics(precision: str, *, with_dropout: bool) -> hl.Callable:
     """Compile the sums of v's gradient and of its product with x.
 
     Arguments: planes, the chain's, gradient, out, out.
     """
-    planes, chain, gradient = planes_parameter("planes"), Chain(with_dropout), planes_parameter("gradient")
+    planes, gradient = planes_parameter("planes", precision), planes_parameter("gradient", precision)
+    chain = Chain(with_dropout)
 
     def terms(at: list[hl.Expr]) -> tuple[hl.Expr, hl.Expr]:
         inner = chain.before_norm(gradient[at], planes, at)

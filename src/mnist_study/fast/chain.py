@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import halide as hl
 import numpy as np
 
-from mnist_study.fast.kernel import F32, U32
+from mnist_study.fast.kernel import F32, U32, widened
 
 NO_FLOOR = float(np.finfo(np.float32).min)
 FLOOR, SCALE, SHIFT, LAST_FLOOR, FROM_GRADIENT, FROM_VALUE, CONSTANT = range(7)  # columns of the coefficients
@@ -59,7 +59,7 @@ class Chain:
 
     def first(self, u: hl.Expr, channel: hl.Expr) -> hl.Expr:
         """Give x, what batch norm sees."""
-        return hl.max(u, self.rows[FLOOR, channel])
+        return hl.max(widened(u), self.rows[FLOOR, channel])
 
     def normed(self, u: hl.Expr, channel: hl.Expr) -> hl.Expr:
         """Give v, what batch norm gives."""
@@ -75,14 +75,14 @@ class Chain:
         """Turn the gradient of z into that of v."""
         channel = at[3]
         open_ = self.normed(planes[at], channel) > self.rows[LAST_FLOOR, channel]
-        return hl.select(open_, gradient * self.mask(planes, at), 0.0)
+        return hl.select(open_, widened(gradient) * self.mask(planes, at), 0.0)
 
     def backward(self, gradient: hl.Expr, planes: hl.ImageParam, at: list[hl.Expr]) -> hl.Expr:
         """Turn the gradient of z into that of u, given the coefficients that `batch_norm.backward` found."""
         channel, row = at[3], self.rows
         inner = self.before_norm(gradient, planes, at) * row[FROM_GRADIENT, channel]
         inner += self.first(planes[at], channel) * row[FROM_VALUE, channel] + row[CONSTANT, channel]
-        return hl.select(planes[at] > row[FLOOR, channel], inner, 0.0)
+        return hl.select(widened(planes[at]) > row[FLOOR, channel], inner, 0.0)
 
     def mask(self, planes: hl.ImageParam, at: list[hl.Expr]) -> hl.Expr:
         """Give 0 where dropout strikes, elsewhere the factor that keeps the mean: a hash of seed and place.

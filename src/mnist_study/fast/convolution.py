@@ -23,7 +23,7 @@ def padded(planes: hl.ImageParam, chain: Chain, padding: hl.Param) -> hl.Func:
     at = [LANE, hl.clamp(hl.likely(column), 0, columns - 1), hl.clamp(hl.likely(row), 0, rows - 1), CHANNEL, BLOCK]
     ready = hl.Func("ready")
     ready[PLACE] = hl.select(inside, chain.forward(planes, at), 0.0)
-    return ready.vectorize(LANE, LANES)
+    return ready
 
 
 def arranged(weights: hl.ImageParam) -> hl.Func:
@@ -56,7 +56,7 @@ def convolution(size: int, *, with_dropout: bool) -> hl.Callable:
 
     Arguments: planes, the chain's, padding, filters [in][row][column][out], bias [out], out.
     """
-    planes, chain = planes_parameter("planes"), Chain(with_dropout)
+    planes, chain = planes_parameter("planes", "fp32"), Chain(with_dropout)
     padding, taken = hl.Param(hl.Int(32), "padding"), hl.ImageParam(F32, 4, "filters")
     bias = hl.ImageParam(F32, 1, "bias")
     ready = padded(planes, chain, padding)
@@ -74,7 +74,7 @@ def convolution(size: int, *, with_dropout: bool) -> hl.Callable:
     total.compute_at(out, many).vectorize(LANE, LANES).unroll(CHANNEL)
     total.update().reorder(LANE, CHANNEL, taps.x, taps.y, taps.z)
     total.update().vectorize(LANE, LANES).unroll(CHANNEL).unroll(taps.x)
-    ready.compute_at(out, BLOCK)
+    ready.compute_at(out, BLOCK).vectorize(LANE, LANES)
     taken.dim(0).set_min(0).set_stride(1)
     lay_out(out.output_buffer())
     return compiled(out, [planes, chain.rows, chain.dropout, padding, taken, bias])
@@ -86,7 +86,8 @@ def weight_gradient(size: int, *, with_dropout: bool) -> hl.Callable:
 
     Arguments: planes, the chain's, padding, gradient, out [out][in][row][column].
     """
-    planes, chain, gradient = planes_parameter("planes"), Chain(with_dropout), planes_parameter("gradient")
+    planes, gradient = planes_parameter("planes", "fp32"), planes_parameter("gradient", "fp32")
+    chain = Chain(with_dropout)
     padding = hl.Param(hl.Int(32), "padding")
     ready = padded(planes, chain, padding)
     total, by_lane, out = hl.Func("total"), hl.Func("by_lane"), hl.Func("out")
@@ -110,5 +111,5 @@ def weight_gradient(size: int, *, with_dropout: bool) -> hl.Callable:
     total.compute_at(by_lane, y).vectorize(LANE, LANES).unroll(x).unroll(CHANNEL)
     total.update().reorder(LANE, x, CHANNEL, place.x, place.y)
     total.update().vectorize(LANE, LANES).unroll(x).unroll(CHANNEL)
-    ready.compute_at(by_lane, blocks.x)
+    ready.compute_at(by_lane, blocks.x).vectorize(LANE, LANES)
     return compiled(out, [planes, chain.rows, chain.dropout, padding, gradient])

@@ -1,13 +1,12 @@
 """The fast engine: forward and backward through the nodes, the head in PyTorch."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mnist_study.fast import pooling
+from mnist_study.fast.kernel import multiplies_bf16
 from mnist_study.fast.layout import LANES, Call, Planes, stored
 from mnist_study.fast.network import Cell, UnsupportedError, read
 from mnist_study.fast.node import Node
@@ -16,21 +15,49 @@ from mnist_study.recipe import Recipe
 SIDE = 28
 
 
+class Stack:
+    """The memory of a whole network in one precision: a node for each cell, and the features after the last."""
+
+    def __init__(self, cells: list[Cell], images: int, precision: str) -> None:
+        self.nodes = [Node(cells[0], None, images, 1, SIDE, precision)]
+        for cell in cells[1:]:
+            self.nodes.append(Node.after(self.nodes[-1], cell, images))
+        self.last = self.nodes[-1]
+        self.features = Planes(images, stored(self.last.channels), self.last.values.side, precision)
+
+    def forward(self, cells: list[Cell], images: int, *, training: bool) -> list[Call]:
+        """List the calls for a batch; `cells` hold the weights."""
+        pairs = zip(self.nodes, cells, strict=True)
+        calls = [call for node, cell in pairs for call in node.forward(cell, images, training=training)]
+        return [*calls, *pooling.applied(self.last.values, self.last.chain, self.features, images)]
+
+    def backward(self, images: int) -> list[Call]:
+        """List the calls of the way back."""
+        return [call for node in reversed(self.nodes) if node.learns for call in node.backward(images)]
+
+    def run(self, calls: list[Call], images: Tensor) -> Tensor:
+        """Give the features [N, C, side, side] of images [N, 1, 28, 28]."""
+        self.nodes[0].values.put(images)
+        for call in calls:
+            call()
+        return self.features.take(len(images), self.last.channels)
+
+
 class FastEngine:
-    """Trains a network that `unsupported` has nothing against; see `engines.Engine`."""
+    """Trains a network that `unsupported` has nothing against; see `engines.Engine`.
+
+    Scores are computed in fp32, whatever the precision of training, by nodes of their own.
+    """
 
     name = "fast"
-    precision = "fp32"
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         """Take the network apart and reserve memory for a batch; kernels are compiled at the first one."""
         self.model, self.label_smoothing, self.images = model, recipe.label_smoothing, recipe.batch_size
+        self.precision = "bf16" if recipe.precision == "bf16" and multiplies_bf16() else "fp32"
         self.cells, self.head = read(model)
-        self.nodes = [Node(self.cells[0], None, self.images, 1, SIDE)]
-        for cell in self.cells[1:]:
-            self.nodes.append(Node.after(self.nodes[-1], cell, self.images))
-        self.last = self.nodes[-1]
-        self.features = Planes(self.images, stored(self.last.channels), self.last.values.side)
+        self.stack = Stack(self.cells, self.images, self.precision)
+        self.scoring_stack = self.stack if self.precision == "fp32" else Stack(self.cells, self.images, "fp32")
         self.calls: dict[int, tuple[list[Call], list[Call]]] = {}  # forward and back, for each size of a batch
         self.scored: nn.Module | None = None
         self.scoring: dict[int, list[Call]] = {}
@@ -45,19 +72,18 @@ class FastEngine:
         """Go forward and back; a batch of another size than before has its own list of calls."""
         count = len(images)
         if count not in self.calls:
-            backward = [call for node in reversed(self.nodes) if node.learns for call in node.backward(count)]
-            self.calls[count] = list(self._forward(self.cells, count, training=True)), backward
+            self.calls[count] = self.stack.forward(self.cells, count, training=True), self.stack.backward(count)
         forward, backward = self.calls[count]
-        for node in self.nodes:
+        for node in self.stack.nodes:
             node.chain.draw(self.seeds)
-        features = self._run(forward, images).requires_grad_()
+        features = self.stack.run(forward, images).requires_grad_()
         for parameter in self.head.parameters():
             parameter.grad = None
         scores = self.head(features)
         loss = F.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
         loss.backward()
         assert features.grad is not None
-        self.last.gradient.put(features.grad)
+        self.stack.last.gradient.put(features.grad)
         for call in backward:
             call()
         return loss.item(), scores.detach().argmax(1)
@@ -68,7 +94,7 @@ class FastEngine:
         if network is not self.scored:
             self.scored, self.scoring = network, {}
             self.scored_cells, self.scored_head = read(network)
-        for node in self.nodes:
+        for node in self.scoring_stack.nodes:
             node.chain.keep_all()
         was_training = self.scored_head.training
         self.scored_head.eval()
@@ -77,22 +103,10 @@ class FastEngine:
             filled = F.pad(batch, (0, 0, 0, 0, 0, 0, 0, -len(batch) % LANES))
             count = len(filled)
             if count not in self.scoring:
-                self.scoring[count] = list(self._forward(self.scored_cells, count, training=False))
-            batches.append(self.scored_head(self._run(self.scoring[count], filled))[: len(batch)])
+                self.scoring[count] = self.scoring_stack.forward(self.scored_cells, count, training=False)
+            batches.append(self.scored_head(self.scoring_stack.run(self.scoring[count], filled))[: len(batch)])
         self.scored_head.train(was_training)
         return torch.cat(batches)
-
-    def _forward(self, cells: list[Cell], images: int, *, training: bool) -> Iterator[Call]:
-        for node, cell in zip(self.nodes, cells, strict=True):
-            yield from node.forward(cell, images, training=training)
-        yield from pooling.applied(self.last.values, self.last.chain, self.features, images)
-
-    def _run(self, calls: list[Call], images: Tensor) -> Tensor:
-        """Give the features [N, C, side, side] of images [N, 1, 28, 28]."""
-        self.nodes[0].values.put(images)
-        for call in calls:
-            call()
-        return self.features.take(len(images), self.last.channels)
 
 
 def unsupported(model: nn.Module, recipe: Recipe, images: int) -> str | None:

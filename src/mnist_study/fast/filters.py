@@ -7,7 +7,7 @@ import halide as hl
 import numpy as np
 from torch import nn
 
-from mnist_study.fast import batch_norm, chain, convolution, winograd
+from mnist_study.fast import batch_norm, chain, convolution, dot_product, winograd
 from mnist_study.fast.layout import Call, Planes, gradient_of, stored
 
 
@@ -47,17 +47,19 @@ class Filters:
         out: Planes,
         images: int,
     ) -> Iterator[Call]:
-        """Arrange weights [out][in][row][column], then convolve: by Winograd's tiles where they fit."""
-        m = winograd.tile(out.side) if self.size == 3 else None
+        """Arrange weights [out][in][row][column], then convolve: in float32 by Winograd's tiles where they fit."""
+        size, drops, m = self.size, chained.drops, winograd.tile(out.side) if self.size == 3 else None
         outward, inward = stored(weights.shape[0]), weights.shape[1]
-        if m is None:
-            arranged = hl.Buffer(np.zeros((inward, self.size, self.size, outward), np.float32))
-            yield partial(convolution.filters(), hl.Buffer(weights), arranged)
-            kernel = convolution.convolution(self.size, with_dropout=chained.drops)
+        if out.precision == "bf16":
+            arranged = hl.Buffer(np.zeros((-(-inward // 2), size, size, outward, 2), np.uint16))
+            arrange, kernel = dot_product.filters(), dot_product.convolution(size, with_dropout=drops)
+        elif m is None:
+            arranged = hl.Buffer(np.zeros((inward, size, size, outward), np.float32))
+            arrange, kernel = convolution.filters(), convolution.convolution(size, with_dropout=drops)
         else:
             arranged = hl.Buffer(np.zeros((m + 2, m + 2, inward, outward), np.float32))
-            yield partial(winograd.filters(m), hl.Buffer(weights), arranged)
-            kernel = winograd.convolution(m, with_dropout=chained.drops)
+            arrange, kernel = winograd.filters(m), winograd.convolution(m, with_dropout=drops)
+        yield partial(arrange, hl.Buffer(weights), arranged)
         seen = self._seen(planes, images), self._seen(out, images)
         yield partial(kernel, seen[0], *chained.buffers, padding, arranged, bias, seen[1])
 
@@ -65,12 +67,13 @@ class Filters:
         self, planes: Planes, chained: chain.Settings, gradient: Planes, images: int
     ) -> Iterator[Call]:
         """Set the gradients of weight and bias."""
-        kernel = convolution.weight_gradient(self.size, with_dropout=chained.drops)
+        direct = dot_product if planes.precision == "bf16" else convolution
+        kernel = direct.weight_gradient(self.size, with_dropout=chained.drops)
         seen = self._seen(planes, images), self._seen(gradient, images)
         out = hl.Buffer(gradient_of(self.source.weight))
         yield partial(kernel, seen[0], *chained.buffers, self.padding, seen[1], out)
         if self.source.bias is not None:
-            kernel, sums = batch_norm.statistics(), self.sums
+            kernel, sums = batch_norm.statistics(gradient.precision), self.sums
             yield partial(kernel, gradient.first(images), *self.no_chain.buffers, *sums.buffers)
             yield partial(np.copyto, gradient_of(self.source.bias), sums.first[: self.source.out_channels], "same_kind")
 

@@ -23,10 +23,15 @@ def stored(channels: int) -> int:
 
 
 class Planes:
-    """A float32 array [blocks, channels, side, side, lanes], seen by Halide whole or in its first blocks only."""
+    """An array [blocks, channels, side, side, lanes], seen by Halide whole or in its first blocks only.
 
-    def __init__(self, images: int, channels: int, side: int) -> None:
-        self.array = np.zeros((images // LANES, channels, side, side, LANES), np.float32)
+    It holds float32, or with precision bf16 the bits of bfloat16, for which numpy has no type.
+    """
+
+    def __init__(self, images: int, channels: int, side: int, precision: str) -> None:
+        self.precision = precision
+        kind = np.uint16 if precision == "bf16" else np.float32
+        self.array = np.zeros((images // LANES, channels, side, side, LANES), kind)
         self._buffers: dict[tuple[int, ...], hl.Buffer] = {}
 
     @property
@@ -53,13 +58,16 @@ class Planes:
         """Store images [N, C, side, side] as the first N."""
         blocks = len(images) // LANES
         theirs = images.reshape(blocks, LANES, *images.shape[1:]).permute(0, 2, 3, 4, 1)
-        torch.from_numpy(self.array[:blocks, : images.shape[1]]).copy_(theirs)
+        self._tensor(blocks, images.shape[1]).copy_(theirs)
 
     def take(self, images: int, channels: int) -> Tensor:
-        """Give the first images as [N, C, side, side]: a view, valid until the array is written again."""
-        blocks = images // LANES
-        ours = torch.from_numpy(self.array[:blocks, :channels])
+        """Give the first images as float32 [N, C, side, side], valid until the array is written again."""
+        ours = self._tensor(images // LANES, channels).float()
         return ours.permute(0, 4, 1, 2, 3).reshape(images, channels, self.side, self.side)
+
+    def _tensor(self, blocks: int, channels: int) -> Tensor:
+        ours = torch.from_numpy(self.array[:blocks, :channels])
+        return ours.view(torch.bfloat16) if self.precision == "bf16" else ours
 
 
 def gradient_of(parameter: Tensor) -> np.ndarray:

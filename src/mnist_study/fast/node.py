@@ -15,11 +15,13 @@ from mnist_study.fast.network import Cell
 class Node:
     """What a cell's source gives is in `values`, the gradient of its chain's result in `gradient`."""
 
-    def __init__(self, cell: Cell, before: "Node | None", images: int, channels: int, side: int) -> None:
-        self.cell, self.before, self.channels = cell, before, channels
-        self.values = Planes(images, stored(channels), side)
+    def __init__(
+        self, cell: Cell, before: "Node | None", images: int, channels: int, side: int, precision: str
+    ) -> None:
+        self.cell, self.before, self.channels, self.precision = cell, before, channels, precision
+        self.values = Planes(images, stored(channels), side, precision)
         copies = cell.source is None and before is not None
-        self.gradient = before.gradient if before and copies else Planes(images, stored(channels), side)
+        self.gradient = before.gradient if before and copies else Planes(images, stored(channels), side, precision)
         self.chain = chain.Settings(stored(channels), cell.dropout)
         if cell.first_relu:
             self.chain.rows[:, FLOOR] = 0.0
@@ -38,7 +40,7 @@ class Node:
             side += 2 * int(cell.source.padding[0]) - cell.source.kernel_size[0] + 1
         elif isinstance(cell.source, nn.MaxPool2d):
             side //= 2
-        return cls(cell, before, images, channels, side)
+        return cls(cell, before, images, channels, side, before.precision)
 
     def _norm(self, cell: Cell) -> batch_norm.Norm | None:
         return batch_norm.Norm(cell.norm, self.chain.rows, self.sums) if cell.norm else None
@@ -55,10 +57,11 @@ class Node:
             assert self.filters is not None
             yield from self.filters.forward(cell.source, before.values, before.chain, self.values, images)
         elif before is not None:
-            kernel = (pooling.apply if cell.source is None else pooling.pool)(with_dropout=before.chain.drops)
+            compile_ = pooling.apply if cell.source is None else pooling.pool
+            kernel = compile_(self.precision, with_dropout=before.chain.drops)
             yield partial(kernel, before.values.first(images), *before.chain.buffers, out)
         if self.norm is not None and training:
-            yield partial(batch_norm.statistics(), out, *self.chain.buffers, *self.sums.buffers)
+            yield partial(batch_norm.statistics(self.precision), out, *self.chain.buffers, *self.sums.buffers)
             yield partial(self.norm.forward, images * self.values.side**2)
         elif norm := self._norm(cell):
             yield norm.evaluate
@@ -67,16 +70,16 @@ class Node:
         """Turn `gradient` into that of `values` in place, set the weights' gradients, and fill the one before."""
         values, gradient, before = self.values.first(images), self.gradient.first(images), self.before
         if self.norm is not None:
-            kernel = batch_norm.gradient_statistics(with_dropout=self.chain.drops)
+            kernel = batch_norm.gradient_statistics(self.precision, with_dropout=self.chain.drops)
             yield partial(kernel, values, *self.chain.buffers, gradient, *self.sums.buffers)
             yield partial(self.norm.backward, images * self.values.side**2)
-        kernel = pooling.apply_backward(with_dropout=self.chain.drops)
+        kernel = pooling.apply_backward(self.precision, with_dropout=self.chain.drops)
         yield partial(kernel, values, *self.chain.buffers, gradient, gradient)
         if before is not None and self.filters is not None:
             yield from self.filters.weight_gradients(before.values, before.chain, self.gradient, images)
             if before.learns:
                 yield from self.filters.backward(self.gradient, before.gradient, images)
         elif before is not None and self.cell.source is not None:
-            kernel = pooling.pool_backward(with_dropout=before.chain.drops)
+            kernel = pooling.pool_backward(self.precision, with_dropout=before.chain.drops)
             out = before.gradient.first(images)
             yield partial(kernel, before.values.first(images), *before.chain.buffers, gradient, out)

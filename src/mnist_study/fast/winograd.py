@@ -87,7 +87,7 @@ def convolution(m: int, *, with_dropout: bool) -> hl.Callable:
 
     Arguments: planes, the chain's, padding, filters [p][q][in][out] as `filters` gives them, bias [out], out.
     """
-    planes, chain = planes_parameter("planes"), Chain(with_dropout)
+    planes, chain = planes_parameter("planes", "fp32"), Chain(with_dropout)
     padding, taken = hl.Param(hl.Int(32), "padding"), hl.ImageParam(F32, 4, "filters")
     bias = hl.ImageParam(F32, 1, "bias")
     ready = padded(planes, chain, padding)
@@ -122,7 +122,7 @@ def convolution(m: int, *, with_dropout: bool) -> hl.Callable:
     tiles.compute_at(out, left).reorder(LANE, q, p, CHANNEL).reorder_storage(LANE, CHANNEL, q, p, x, y, BLOCK)
     tiles.vectorize(LANE, LANES).unroll(q).unroll(p)
     rows.compute_at(tiles, CHANNEL).reorder(LANE, p, COLUMN).vectorize(LANE, LANES).unroll(p)
-    ready.compute_at(out, BLOCK)
+    ready.compute_at(out, BLOCK).vectorize(LANE, LANES)
     taken.dim(0).set_min(0).set_stride(1)
     lay_out(out.output_buffer())
     for dimension in (1, 2):

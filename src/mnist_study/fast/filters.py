@@ -7,8 +7,8 @@ import halide as hl
 import numpy as np
 from torch import nn
 
-from mnist_study.fast import batch_norm, chain, convolution, dot_product, winograd
-from mnist_study.fast.layout import Call, Planes, gradient_of, stored
+from mnist_study.fast import batch_norm, chain, convolution, winograd
+from mnist_study.fast.layout import PAIRED, Call, Planes, gradient_of, stored
 
 
 class Filters:
@@ -48,27 +48,26 @@ class Filters:
         images: int,
     ) -> Iterator[Call]:
         """Arrange weights [out][in][row][column], then convolve: in float32 by Winograd's tiles where they fit."""
-        size, drops, m = self.size, chained.drops, winograd.tile(out.side) if self.size == 3 else None
+        size, precision, drops = self.size, planes.precision, chained.drops
         outward, inward = stored(weights.shape[0]), weights.shape[1]
-        if out.precision == "bf16":
-            arranged = hl.Buffer(np.zeros((-(-inward // 2), size, size, outward, 2), np.uint16))
-            arrange, kernel = dot_product.filters(), dot_product.convolution(size, with_dropout=drops)
-        elif m is None:
-            arranged = hl.Buffer(np.zeros((inward, size, size, outward), np.float32))
-            arrange, kernel = convolution.filters(), convolution.convolution(size, with_dropout=drops)
-        else:
-            arranged = hl.Buffer(np.zeros((m + 2, m + 2, inward, outward), np.float32))
+        if precision == "fp32" and size == 3 and (m := winograd.tile(out.side)):
+            arranged = np.zeros((m + 2, m + 2, inward, outward), np.float32)
             arrange, kernel = winograd.filters(m), winograd.convolution(m, with_dropout=drops)
-        yield partial(arrange, hl.Buffer(weights), arranged)
+        else:
+            paired = PAIRED[precision]
+            arranged = np.zeros((-(-inward // paired), size, size, outward, paired), planes.array.dtype)
+            arrange = convolution.filters(precision)
+            kernel = convolution.convolution(size, precision, with_dropout=drops)
+        filters = hl.Buffer(arranged)
+        yield partial(arrange, hl.Buffer(weights), filters)
         seen = self._seen(planes, images), self._seen(out, images)
-        yield partial(kernel, seen[0], *chained.buffers, padding, arranged, bias, seen[1])
+        yield partial(kernel, seen[0], *chained.buffers, padding, filters, bias, seen[1])
 
     def weight_gradients(
         self, planes: Planes, chained: chain.Settings, gradient: Planes, images: int
     ) -> Iterator[Call]:
         """Set the gradients of weight and bias."""
-        direct = dot_product if planes.precision == "bf16" else convolution
-        kernel = direct.weight_gradient(self.size, with_dropout=chained.drops)
+        kernel = convolution.weight_gradient(self.size, planes.precision, with_dropout=chained.drops)
         seen = self._seen(planes, images), self._seen(gradient, images)
         out = hl.Buffer(gradient_of(self.source.weight))
         yield partial(kernel, seen[0], *chained.buffers, self.padding, seen[1], out)

@@ -28,9 +28,19 @@ def multiplies_bf16() -> bool:
     return any(hl.get_host_target().has_feature(feature) for feature in features)
 
 
+def registers() -> int:
+    """Count the registers that hold vectors."""
+    return 32 if hl.get_host_target().has_feature(hl.TargetFeature.AVX512) else 16
+
+
+def storage(precision: str) -> hl.Type:
+    """Give the type in which planes store numbers: bfloat16 as its bits."""
+    return U16 if precision == "bf16" else F32
+
+
 def planes_parameter(name: str, precision: str) -> hl.ImageParam:
     """Declare an argument that `layout.Planes` of this precision fills; `widened` reads its numbers."""
-    planes = hl.ImageParam(U16 if precision == "bf16" else F32, 5, name)
+    planes = hl.ImageParam(storage(precision), 5, name)
     lay_out(planes)
     return planes
 

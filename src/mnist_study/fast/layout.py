@@ -14,6 +14,7 @@ from torch import Tensor
 
 LANES = 16  # images in a block: two registers of AVX2, one of AVX-512
 CHANNELS_AT_ONCE = 4
+PAIRED = {"fp32": 1, "bf16": 2}  # numbers that one instruction multiplies and adds for each lane
 Call = Callable[[], object]  # a kernel or a bit of arithmetic with its arguments
 
 

@@ -11,6 +11,7 @@ import csv
 import multiprocessing
 import statistics
 from collections.abc import Iterator
+from multiprocessing.pool import Pool
 from pathlib import Path
 
 import torch
@@ -37,12 +38,16 @@ def main() -> None:
     given = parser.parse_args()
     table = given.plan.with_suffix(".csv")
     tasks = list(waiting(given.plan, given.images, done(table)))
-    with multiprocessing.get_context("spawn").Pool(replicas.workers(), maxtasksperchild=1) as pool:
+    with _pool() as pool:
         for number, row in enumerate(pool.imap_unordered(one, tasks), start=1):
             append(table, row)
             accuracy = row["validation_accuracy"]
             print(f"{number} of {len(tasks)}: {row['variant']}, seed {row['seed']}: {accuracy}", flush=True)
     Console().print(means(table))
+
+
+def _pool() -> Pool:
+    return multiprocessing.get_context("spawn").Pool(replicas.workers(), maxtasksperchild=1)
 
 
 def waiting(plan: Path, images: Path, finished: set[tuple[str, str]]) -> Iterator[Task]:

@@ -1,4 +1,4 @@
-"""The six networks are the study's: counts, sizes, receptive fields; and the tables that print them."""
+"""The study's six networks: counts, sizes, receptive fields; the champion's layout; the tables that print them."""
 
 import os
 import subprocess
@@ -49,8 +49,21 @@ def written(size):
     return "x".join(str(side) for side in size)
 
 
-def test_the_architectures_are_these_six():
-    assert architectures() == sorted(PARAMETERS)
+def test_the_architectures_are_these():
+    assert architectures() == sorted([*PARAMETERS, "champion"])
+
+
+def test_a_layout_names_the_champions_layers():
+    layers = rows(build("champion", layout="8 12 pool 16"))
+    sizes = [written(layer.output_size) for layer in layers if layer.name.startswith(("Conv2d", "MaxPool2d"))]
+    assert sizes == ["8x28x28", "12x28x28", "12x14x14", "16x14x14"]
+    assert sum(layer.parameters for layer in layers) == 9 * (8 + 8 * 12 + 12 * 16) + 2 * (8 + 12 + 16) + 170
+
+
+@pytest.mark.parametrize("layout", ["8 twelve", "8 0", "8 -4", "8 Pool"])
+def test_a_layout_of_anything_else_is_refused(layout):
+    with pytest.raises(ValueError, match=f"layout: '{layout.split()[1]}' given; allowed are widths and the word pool"):
+        build("champion", layout=layout)
 
 
 @every_architecture
@@ -159,7 +172,7 @@ def test_table_of_all(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["vanila"], r"no architecture 'vanila'; allowed: dropout, .*; did you mean vanilla\?$"),
+        (["vanila"], r"no architecture 'vanila'; allowed: champion, dropout, .*; did you mean vanilla\?$"),
         (["layers"], "no architecture 'layers'"),
         (["dropout", "--set", "drop=1"], r"no dropout option 'drop'; .*did you mean dropout\?$"),
         (["vanilla", "--set", "dropout=0.1"], "allowed: none$"),

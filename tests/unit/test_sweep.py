@@ -1,0 +1,112 @@
+"""A sweep: every variant and seed once, on training images alone."""
+
+import csv
+import sys
+from pathlib import Path
+
+import pytest
+
+from mnist_study import sweep
+from mnist_study.errors import StudyError
+from tests.conftest import DIGITS, write_tiny_mnist
+
+PLAN = """
+target: {accuracy: 99.4, epochs: 20, parameters: 20000}
+data: {sources: [npm], seconds: 60}
+train: {epochs: 1, seeds: [7, 8], lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0, label_smoothing: 0.0,
+        ema: 0.0, fade_epochs: 0, fade_strength: 1.0, engine: torch, device: cpu, precision: fp32, validation: 128}
+schedulers:
+  constant: {}
+  step: {step_size: 6, gamma: 0.1}
+  plateau: {factor: 0.1, patience: 2, threshold: 0.0001}
+  one_cycle: {pct_start: 0.3, div_factor: 25, final_div_factor: 10000}
+augmentations: {plain: {}}
+variants:
+  slow: {architecture: two_pool, scheduler: constant, augmentation: plain, batch_size: 64, lr: 0.01}
+  quick: {architecture: two_pool, scheduler: constant, augmentation: plain, batch_size: 64}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN)
+    return file
+
+
+@pytest.fixture
+def training_images(tmp_path: Path) -> Path:
+    """A folder without test images: whatever looks for them fails."""
+    folder = tmp_path / "mnist"
+    write_tiny_mnist(folder)
+    for file in folder.glob("t10k-*"):
+        file.unlink()
+    return folder
+
+
+def run(plan: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    monkeypatch.setattr(sys, "argv", ["sweep", str(plan), "--images", str(images)])
+    sweep.main()
+    with plan.with_suffix(".csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
+    plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sweep, "_pool", Inline)
+    rows = run(plan, training_images, monkeypatch)
+    assert [(row["variant"], row["seed"]) for row in rows] == [
+        ("slow", "7"),
+        ("quick", "7"),
+        ("slow", "8"),
+        ("quick", "8"),
+    ]
+    assert {row["parameters"] for row in rows} == {"6290"}
+    assert all(0 <= float(row["validation_accuracy"]) <= 100 for row in rows)
+    printed = capsys.readouterr().out
+    mean = sum(float(row["validation_accuracy"]) for row in rows if row["variant"] == "quick") / 2
+    assert f"{mean:.3f}" in printed
+
+    plan.write_text(PLAN.replace("seeds: [7, 8]", "seeds: [7, 8, 9]"))
+    again = run(plan, training_images, monkeypatch)
+    assert again[:4] == rows
+    assert [row["seed"] for row in again[4:]] == ["9", "9"]
+
+
+class Inline:
+    """Stands for the pool of processes, whose start takes seconds each."""
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    imap_unordered = staticmethod(map)
+
+
+def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
+    first = next(iter(sweep.waiting(plan, training_images, set())))
+    assert sweep.one(first) == sweep.one(first)
+
+
+def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
+    plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
+    with pytest.raises(
+        StudyError, match=r"variants\.slow\.validation: 0 given; a sweep scores"
+    ):
+        list(sweep.waiting(plan, Path("nowhere"), set()))
+
+
+def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
+    sizes = {}
+
+    def remember(model, engine, recipe, seed, policy, training, observed, report):
+        sizes.update(training=len(training), **{name: len(split) for name, split in observed.items()})
+        return model, [{"train_accuracy": 1.0, "validation_accuracy": 2.0, "validation_loss": 3.0}]
+
+    monkeypatch.setattr(sweep, "train", remember)
+    row = sweep.one(next(iter(sweep.waiting(plan, training_images, set()))))
+    assert sizes == {"training": DIGITS["train"] - 128, "validation": 128}
+    assert (row["train_accuracy"], row["validation_accuracy"], row["validation_loss"]) == ("1.000", "2.000", "3.0000")

@@ -1,15 +1,19 @@
-"""Choose a recipe: train every variant of a file like params.yaml on part of the training images, score the rest.
+"""Choose a recipe: train on part of the training images, score the rest; test images are never read.
 
-    python -m mnist_study.sweep docs/sweeps/schedulers.yaml
+    python -m mnist_study.sweep docs/sweeps/learning_rate.yaml
 
-Test images are never read. A line per variant and seed goes to the CSV beside the file as soon as it is trained;
-started again, a sweep goes on where it was. DVC has no part in it: its half minute a run would be half of the time.
+The file is a params.yaml, and `trials`: a name for each set of changes to it, by key. Every variant is trained in every
+trial. A line for each goes to the CSV beside the file as soon as it is there; started again, a sweep goes on where it
+was. DVC has no part in it: its half minute a run would be half of the time.
 """
 
 import argparse
+import copy
 import csv
+import functools
 import multiprocessing
 import statistics
+import tempfile
 from collections.abc import Iterator
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -17,6 +21,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.table import Table
+from ruamel.yaml import YAML
 
 from mnist_study import console, engines, mnist, models, normalisation, params, replicas
 from mnist_study.augmentation import Policy
@@ -26,14 +31,14 @@ from mnist_study.randomness import stream
 from mnist_study.recipe import Recipe
 from mnist_study.training import train
 
-FIELDS = ["variant", "seed", "parameters", "train_accuracy", "validation_accuracy", "validation_loss"]
-Task = tuple[Recipe, int, dict[str, tuple[float, float]], Path]
+FIELDS = ["trial", "variant", "seed", "parameters", "train_accuracy", "validation_accuracy", "validation_loss"]
+Task = tuple[str, Recipe, int, dict[str, tuple[float, float]], Path]
 
 
 def main() -> None:
     """Train what the table lacks, as many at once as there are workers; print the means."""
     parser = argparse.ArgumentParser(prog="python -m mnist_study.sweep", description=__doc__)
-    parser.add_argument("plan", type=Path, help="a file like params.yaml, whose variants hold out images")
+    parser.add_argument("plan", type=Path, help="a params.yaml with `trials`, whose variants hold out images")
     parser.add_argument("--images", type=Path, default=Path("data/mnist"), help="the folder of MNIST's files")
     given = parser.parse_args()
     table = given.plan.with_suffix(".csv")
@@ -42,7 +47,10 @@ def main() -> None:
         for number, row in enumerate(pool.imap_unordered(one, tasks), start=1):
             append(table, row)
             accuracy = row["validation_accuracy"]
-            print(f"{number} of {len(tasks)}: {row['variant']}, seed {row['seed']}: {accuracy}", flush=True)
+            print(
+                f"{number} of {len(tasks)}: {row['trial']}, {row['variant']}, seed {row['seed']}: {accuracy}",
+                flush=True,
+            )
     Console().print(means(table))
 
 
@@ -50,23 +58,43 @@ def _pool() -> Pool:
     return multiprocessing.get_context("spawn").Pool(replicas.workers(), maxtasksperchild=1)
 
 
-def waiting(plan: Path, images: Path, finished: set[tuple[str, str]]) -> Iterator[Task]:
+def waiting(plan: Path, images: Path, finished: set[tuple[str, ...]]) -> Iterator[Task]:
     """Give what is to be trained, seed by seed; raises StudyError for a variant that holds out no images."""
-    architectures = {name: summary.options(name) for name in summary.architectures()}
-    checked = params.load(plan, architectures, summary.count_parameters)
-    for recipe in checked.recipes:
-        if not recipe.validation:
-            raise StudyError(f"variants.{recipe.variant}.validation: 0 given; a sweep scores images that are held out")
-    for seed in sorted({seed for recipe in checked.recipes for seed in recipe.seeds}):
+    tasks: list[Task] = []
+    for trial, checked in trials(plan).items():
         for recipe in checked.recipes:
-            if seed in recipe.seeds and (recipe.variant, str(seed)) not in finished:
-                ranges = checked.policies[recipe.augmentation].ranges()
-                yield recipe, seed, {name: (low, high) for name, (low, high) in ranges.items()}, images
+            if not recipe.validation:
+                raise StudyError(f"variants.{recipe.variant}.validation: 0 given; a sweep scores images held out")
+            ranges = checked.policies[recipe.augmentation].ranges()
+            policy = {name: (low, high) for name, (low, high) in ranges.items()}
+            tasks += [(trial, recipe, seed, policy, images) for seed in recipe.seeds]
+    for task in sorted(tasks, key=lambda task: task[2]):
+        trial, recipe, seed, *_ = task
+        if (trial, recipe.variant, str(seed)) not in finished:
+            yield task
+
+
+def trials(plan: Path) -> dict[str, params.Plan]:
+    """Make each trial's changes and check what comes out; raises StudyError where that is no params.yaml."""
+    architectures = {name: summary.options(name) for name in summary.architectures()}
+    yaml = YAML(typ="safe", pure=True)
+    raw = yaml.load(plan.read_text())
+    checked = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for trial, changes in raw.pop("trials").items():
+            changed = copy.deepcopy(raw)
+            for key, value in changes.items():
+                *sections, last = key.split(".")
+                functools.reduce(dict.__getitem__, sections, changed)[last] = value
+            file = Path(folder) / f"{plan.stem}, {trial}"
+            yaml.dump(changed, file)
+            checked[trial] = params.load(file, architectures, summary.count_parameters)
+    return checked
 
 
 def one(task: Task) -> dict[str, str]:
     """Train one seed of one variant; give its row of the table."""
-    recipe, seed, ranges, images = task
+    trial, recipe, seed, ranges, images = task
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     training, held_out = mnist.hold_out(mnist.training_split(images), recipe.validation)
@@ -78,13 +106,13 @@ def one(task: Task) -> dict[str, str]:
     last = history[-1]
     scores = {name: f"{last[name]:.3f}" for name in ("train_accuracy", "validation_accuracy")}
     loss = f"{last['validation_loss']:.4f}"
-    parameters = str(models.count_parameters(model))
-    return {"variant": recipe.variant, "seed": str(seed), "parameters": parameters, **scores, "validation_loss": loss}
+    about = {"trial": trial, "variant": recipe.variant, "seed": str(seed)}
+    return about | {"parameters": str(models.count_parameters(model))} | scores | {"validation_loss": loss}
 
 
-def done(table: Path) -> set[tuple[str, str]]:
-    """Give the variants and seeds that the table has."""
-    return {(row["variant"], row["seed"]) for row in rows(table)}
+def done(table: Path) -> set[tuple[str, ...]]:
+    """Give the trials, variants and seeds that the table has."""
+    return {(row["trial"], row["variant"], row["seed"]) for row in rows(table)}
 
 
 def rows(table: Path) -> list[dict[str, str]]:
@@ -106,27 +134,22 @@ def append(table: Path, row: dict[str, str]) -> None:
 
 
 def means(table: Path) -> Table:
-    """Give each variant's mean over its seeds, the best first."""
-    by_variant: dict[str, list[dict[str, str]]] = {}
+    """Give the mean over seeds of each trial and variant and, where there are several, over the trial's variants."""
+    grouped: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows(table):
-        by_variant.setdefault(row["variant"], []).append(row)
-
-    def mean(name: str, column: str) -> float:
-        return statistics.fmean(float(row[column]) for row in by_variant[name])
-
-    shown = Table("variant", "parameters", "seeds", "validation", "sd", "loss", "training")
-    for name in sorted(by_variant, key=lambda name: -mean(name, "validation_accuracy")):
-        accuracies = [float(row["validation_accuracy"]) for row in by_variant[name]]
-        sd = f"{statistics.stdev(accuracies):.3f}" if len(accuracies) > 1 else ""
-        shown.add_row(
-            name,
-            by_variant[name][0]["parameters"],
-            str(len(accuracies)),
-            f"{mean(name, 'validation_accuracy'):.3f}",
-            sd,
-            f"{mean(name, 'validation_loss'):.4f}",
-            f"{mean(name, 'train_accuracy'):.2f}",
+        grouped.setdefault((row["trial"], row["variant"]), []).append(row)
+        grouped.setdefault((row["trial"], "all"), []).append(row)
+    alone = {trial for trial, variant in grouped if len({v for t, v in grouped if t == trial}) == 2}
+    shown = Table("trial", "variant", "parameters", "runs", "validation accuracy", "loss", "training accuracy")
+    for (trial, variant), group in sorted(grouped.items()):
+        if variant == "all" and trial in alone:
+            continue
+        accuracy, loss, training = (
+            statistics.fmean(float(row[column]) for row in group)
+            for column in ("validation_accuracy", "validation_loss", "train_accuracy")
         )
+        parameters = group[0]["parameters"] if variant != "all" else ""
+        shown.add_row(trial, variant, parameters, str(len(group)), f"{accuracy:.3f}", f"{loss:.4f}", f"{training:.2f}")
     return shown
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,10 @@ schedulers:
   one_cycle: {pct_start: 0.3, div_factor: 25, final_div_factor: 10000}
 augmentations: {plain: {}}
 variants:
-  slow: {architecture: two_pool, scheduler: constant, augmentation: plain, batch_size: 64, lr: 0.01}
-  quick: {architecture: two_pool, scheduler: constant, augmentation: plain, batch_size: 64}
+  first: {architecture: two_pool, scheduler: constant, augmentation: plain, batch_size: 64}
+trials:
+  slow: {train.lr: 0.01}
+  quick: {train.lr: 0.1, schedulers.step.gamma: 0.5}
 """
 
 
@@ -56,16 +59,11 @@ def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
 ):
     monkeypatch.setattr(sweep, "_pool", Inline)
     rows = run(plan, training_images, monkeypatch)
-    assert [(row["variant"], row["seed"]) for row in rows] == [
-        ("slow", "7"),
-        ("quick", "7"),
-        ("slow", "8"),
-        ("quick", "8"),
-    ]
+    assert [row["trial"] + row["seed"] for row in rows] == ["slow7", "quick7", "slow8", "quick8"]
     assert {row["parameters"] for row in rows} == {"6290"}
     assert all(0 <= float(row["validation_accuracy"]) <= 100 for row in rows)
     printed = capsys.readouterr().out
-    mean = sum(float(row["validation_accuracy"]) for row in rows if row["variant"] == "quick") / 2
+    mean = sum(float(row["validation_accuracy"]) for row in rows if row["trial"] == "quick") / 2
     assert f"{mean:.3f}" in printed
 
     plan.write_text(PLAN.replace("seeds: [7, 8]", "seeds: [7, 8, 9]"))
@@ -86,6 +84,18 @@ class Inline:
     imap_unordered = staticmethod(map)
 
 
+def test_a_trial_changes_what_it_names_and_nothing_else(plan: Path):
+    slow, quick = (sweep.trials(plan)[name].recipes[0] for name in ("slow", "quick"))
+    assert (slow.lr, quick.lr) == (0.01, 0.1)
+    assert replace(slow, lr=0.1) == quick
+
+
+def test_a_mistake_in_a_trial_is_named(plan: Path):
+    plan.write_text(PLAN.replace("train.lr: 0.01", "train.lr: -1"))
+    with pytest.raises(StudyError, match=r"plan, slow: train\.lr: -1"):
+        sweep.trials(plan)
+
+
 def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
     first = next(iter(sweep.waiting(plan, training_images, set())))
     assert sweep.one(first) == sweep.one(first)
@@ -93,9 +103,7 @@ def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
 
 def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
     plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
-    with pytest.raises(
-        StudyError, match=r"variants\.slow\.validation: 0 given; a sweep scores"
-    ):
+    with pytest.raises(StudyError, match=r"variants\.first\.validation: 0 given; a sweep scores"):
         list(sweep.waiting(plan, Path("nowhere"), set()))
 
 

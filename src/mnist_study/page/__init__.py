@@ -1,0 +1,116 @@
+"""The page of the report, in Markdown, one section a file: results first, then where they come from."""
+
+from collections.abc import Collection, Sequence
+
+from mnist_study.claims import Claim
+from mnist_study.misses import Misses
+from mnist_study.outcomes import Study
+from mnist_study.page.effects import Fits, claims_table, effects
+from mnist_study.page.markdown import anchor, interval
+from mnist_study.page.networks import sections
+from mnist_study.page.oddities import oddities
+from mnist_study.page.result import result, target
+from mnist_study.page.tables import own_table, published_tables
+from mnist_study.statistics import TEST_IMAGES, seed_noise, wilson
+
+CAPTIONS = {
+    "effects": (
+        "The changes of the two tables below. Right of the line the change helps; an interval that holds 0 is one that"
+        " noise alone explains."
+    ),
+    "against_published": (
+        "Each point is a row of the study. Above the diagonal the network trained here does better; inside the band the"
+        " two may differ by chance alone. The dashed lines are the target."
+    ),
+    "parameters": (
+        "Each point is a row of the study, here and as published; a star is a variant that the study does not have,"
+        " with the 95 % interval of its mean. Networks of nearly equal size are drawn side by side. The dashed lines"
+        " are the target and its limit."
+    ),
+    "learning_curves": (
+        "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Colours are schedulers, or"
+        " variants where the study has no such row. Dotted: not augmented; thin: batch size 128 or, in tables 5 and 6,"
+        " with dropout. `plots/learning_curves.csv` has every number."
+    ),
+    "confusion": (
+        "Test images of the variant with the highest test accuracy, first seed. Only the misses are coloured."
+    ),
+    "missed": (
+        "The test images that most networks miss, hardest first: its label, what most of them read instead, its place"
+        " among the test images (from 0), the share of networks that miss it. Some of the labels are wrong: Northcutt,"
+        " Athalye and Mueller (2021) count 15."
+    ),
+}
+
+
+def write(
+    study: Study, misses: Misses, claims: Sequence[Claim], published: Fits, ours: Fits, figures: Collection[str]
+) -> str:
+    """Write the page; `figures` names the pictures that stand in figures/ beside it."""
+
+    def picture(name: str, title: str) -> str:
+        return f"![{title}](figures/{name}.svg)\n\n{CAPTIONS[name]}" if name in figures else ""
+
+    diagrams = [name for name in figures if name.startswith("network_")]
+    parts = {
+        "The study's claims": [claims_table(claims)],
+        "The target": [target(study), picture("parameters", "Accuracy over parameters")],
+        "Effects": [picture("effects", "Effects with their intervals"), effects(published, ours)],
+        "Here against published": [picture("against_published", "Here against published"), published_tables(study)],
+        "Not in the study": [own_table(study)],
+        "Learning curves": [picture("learning_curves", "Learning curves")],
+        "What is missed": [
+            picture("confusion", "Confusion matrix of the best variant"),
+            missed(misses),
+            picture("missed", "Test digits that most networks miss"),
+        ],
+        "The networks": [sections(study.networks, diagrams)],
+        "Where the study contradicts itself": [oddities(study.published, study.target)],
+        "How to read the numbers": [method(study)],
+    }
+    contents = "\n".join(f"- [{title}]({anchor(title)})" for title in parts)
+    body = [f"## {title}\n\n" + "\n\n".join(part for part in texts if part) for title, texts in parts.items()]
+    return "\n\n".join(["# Sixty tiny MNIST networks, trained again", result(study, claims), contents, *body]) + "\n"
+
+
+def missed(misses: Misses) -> str:
+    """Say how many test images are missed by any, by most and by all networks."""
+    some, most, every = ((misses.counts >= count).sum() for count in (1, misses.networks // 2 + 1, misses.networks))
+    return (
+        f"Of the {len(misses.labels):,} test images {some:,} are missed by at least one of the {misses.networks}"
+        f" networks of this run, {most:,} by more than half of them and {every:,} by all."
+    )
+
+
+def method(study: Study) -> str:
+    """Say what the numbers are and how far they can be trusted."""
+    by_scheduler: dict[str, list[list[float]]] = {}
+    for outcome in study.rows().values():
+        by_scheduler.setdefault(outcome.recipe.scheduler, []).append(outcome.accuracies)
+    noises = {name: seed_noise(groups) for name, groups in by_scheduler.items()}
+    spread = ", ".join(f"{noise.sd:.3f} with {name}" for name, noise in noises.items() if noise)
+    noise = seed_noise(outcome.accuracies for outcome in study.rows().values())
+    seeds = (
+        f"Networks of one row that differ by their seed have a standard deviation of {noise.sd:.3f} points"
+        f" ({noise.degrees} degrees of freedom; {spread})."
+        if noise
+        else "With one seed a row, how far seeds differ is not known."
+    )
+    goal = study.target.accuracy
+    low, high = wilson(goal)
+    return (
+        "`dvc repro` wrote this page. The study trained 60 small networks on MNIST's 60,000 training images and looked"
+        f" for {goal:.2f} % on the {TEST_IMAGES:,} test images. Here its rows are trained again from one recipe, since"
+        " it leaves out the optimiser, the learning rate and the strength of the augmentation; docs/log.md says where"
+        " the recipe comes from.\n\n"
+        "- *Accuracy here* is that of the weights after the last epoch, mean over seeds. The test images did not choose"
+        " the epoch. Whether the published figures are of the last or of the best epoch is not known, so they may hold"
+        " a little more luck than ours.\n"
+        f"- {seeds} Intervals over seeds say what other seeds would give on the same {TEST_IMAGES:,} images. Other"
+        f" images of the same kind would move all networks together: at {goal:.2f} % by"
+        f" {interval((low - goal, high - goal), '+.2f')} points, in 95 of 100 cases.\n"
+        "- Rows are compared with published figures as if each run had drawn its own images. That is the most that luck"
+        " can do, so these intervals are rather too wide than too narrow. The models under [Effects](#effects) measure"
+        " noise by the networks themselves, so they see smaller differences.\n"
+        "- The comparisons are of these recipes with these options. Another learning rate could turn a verdict."
+    )

@@ -83,7 +83,7 @@ def _best(study: Study, noise: Noise | None) -> Claim:
     text = "Best: `transition_fc`, StepLR, augmentation, batch size 64"
     claim = (text, f"{theirs[NAMED_BEST].test_accuracy:.2f}; best row `{top}`, {theirs[top].test_accuracy:.2f}")
     if NAMED_BEST not in rows or len(rows) < 2 or noise is None:
-        return Claim(*claim, _untested(rows), "not tested")
+        return Claim(*claim, _untested(rows if NAMED_BEST in rows else ()), "not tested")
     means = {name: outcome.metrics["test_accuracy"] for name, outcome in rows.items()}
     seeds = {name: outcome.metrics["seeds"] for name, outcome in rows.items()}
     best = max(means, key=lambda name: means[name])
@@ -114,8 +114,8 @@ def _find(fits: dict[str, Fit], name: str) -> Effect | None:
 def _say(effect: Effect | None) -> str:
     if effect is None:
         return "not all rows are trained"
-    words = "" if effect.told else ", within noise"
-    return f"{effect.difference:+.3f} ({effect.low:+.3f} to {effect.high:+.3f}){words}"
+    p = "p < 0.001" if effect.p < 0.001 else f"p {effect.p:.3f}"
+    return f"{effect.difference:+.3f} ({effect.low:+.3f} to {effect.high:+.3f}; {p})"
 
 
 def _ours(study: Study, names: Collection[str]) -> list[Outcome]:

@@ -25,7 +25,7 @@ class Digit:
 def gallery(digits: Sequence[Digit]) -> bytes:
     """Draw the digits, dark on white, in lines of eight."""
     columns, lines = min(COLUMNS, len(digits)), -(-len(digits) // COLUMNS)
-    with card(1.05 * columns + 0.3, 1.42 * lines + 0.3) as (figure, svg):
+    with card(1.05 * columns + 0.3, 1.2 * lines + 0.3) as (figure, svg):
         grid = figure.subplots(lines, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()

@@ -33,7 +33,7 @@ def diagram(layers: Sequence[Layer]) -> bytes:
     """Draw the layers from left to right; what keeps the size, such as a norm, is named under the slab before it."""
     slabs = _slabs(layers)
     lines = max(len(slab.words) for slab in slabs)
-    depth = 7 + 4.6 * lines  # of the words, in the image's pixels
+    depth = 3 + 4.3 * lines  # of the words, in the image's pixels
     with card(0.78 * len(slabs) + 0.3, 0.026 * (IMAGE_SIDE + 8 + depth) + 0.4) as (figure, svg):
         axes = figure.subplots()
         axes.set_axis_off()

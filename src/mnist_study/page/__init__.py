@@ -15,8 +15,9 @@ from mnist_study.statistics import TEST_IMAGES, seed_noise, wilson
 
 CAPTIONS = {
     "effects": (
-        "The changes of the two tables below. Right of the line the change helps; an interval that holds 0 is one that"
-        " noise alone explains."
+        "The changes that the two tables below list. Right of the line the change helps. Where an interval holds 0,"
+        " noise alone would explain it; where it only just misses 0 that may be so too, for of many comparisons some"
+        " stand out by luck. The p values allow for that."
     ),
     "against_published": (
         "Each point is a row of the study. Above the diagonal the network trained here does better; inside the band the"
@@ -70,7 +71,7 @@ def write(
     }
     contents = "\n".join(f"- [{title}]({anchor(title)})" for title in parts)
     body = [f"## {title}\n\n" + "\n\n".join(part for part in texts if part) for title, texts in parts.items()]
-    return "\n\n".join(["# Sixty tiny MNIST networks, trained again", result(study, claims), contents, *body]) + "\n"
+    return "\n\n".join(["# Tiny MNIST networks, trained again", result(study, claims), contents, *body]) + "\n"
 
 
 def missed(misses: Misses) -> str:

@@ -30,12 +30,12 @@ def effects(published: Fits, ours: Fits) -> str:
 
 def _design(design: Design, published: Fit, ours: Fit | None) -> str:
     factors = ", ".join(NAMES.get(factor, factor) for factor in design.factors)
-    kind = f"{factors} and their interactions in pairs" if design.in_pairs else f"{factors}, without interactions"
-    method = (
-        f"Test accuracy after the last epoch by {kind}, with the seed as a block; least squares, standard errors HC2."
-        f" Published: {_size(published)}."
-    )
-    method += f" Here: {_size(ours)}." if ours else " " + missing(design)
+    terms = f"{factors} and their interactions in pairs" if design.in_pairs else factors
+    method = f"Test accuracy after the last epoch is explained by {terms}; here also by the seed, as a block."
+    if not design.in_pairs:
+        method += " That these effects add up is assumed: the rows are no full crossing."
+    method += f" Least squares, standard errors HC2. Published: {_size(published)}."
+    method += f" Here: {_size(ours)}." if ours else f" {missing(design)}"
     header = ("change", "here", "95 % interval", "p", "published", "95 % interval", "p")
     lines = [
         (comparison.words, *_cells(ours.effects[name] if ours else None), *_cells(published.effects[name]))

@@ -23,8 +23,8 @@ def oddities(rows: Mapping[str, Published], target: Target) -> str:
         f" transition and fully connected layer. The table has {rows[NAMED_BEST].test_accuracy:.2f} for that row"
         f" (`{NAMED_BEST}`). No cell of the {len(rows)} holds {IN_THE_TEXT}; the highest is"
         f" {rows[best].test_accuracy:.2f} (`{best}`), the same recipe without the fully connected layer.",
-        f"The text credits the fully connected layer with passing {goal}, but the highest cell has none; of the"
-        f" {len(at)} rows at {goal} or more, {no_linear} has none.",
+        "The text names the fully connected layer among the reasons for its best result. The highest cell has none; of"
+        f" the {len(at)} rows at {goal} or more, {no_linear} has none.",
         f"The text says that {goal} was reached whenever augmentation or a scheduler was used. Of the {len(helped)}"
         f" rows with one or both, {helped_at} are at {goal} or more.",
         f"Table 5 has a training accuracy of {odd.train_accuracy}, among neighbours of {min(others)} to {max(others)}.",

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
-from mnist_study.claims import Claim
+from mnist_study.claims import Claim, Verdict
 from mnist_study.outcomes import Outcome, Study
 from mnist_study.page.markdown import accuracy, count, interval, table
 from mnist_study.statistics import Interval, mean_interval, verdict, wilson
@@ -87,7 +88,7 @@ def _line(name: str, outcome: Outcome, goal: float) -> tuple[object, ...]:
 def _own(name: str, outcome: Outcome) -> str:
     seeds = count(outcome.metrics["seeds"], "seed")
     return (
-        f"Not in the study: `{name}`, {outcome.metrics['parameters']:,} parameters, {accuracy(outcome)} % over {seeds}"
+        f"`{name}`, not in the study, {outcome.metrics['parameters']:,} parameters: {accuracy(outcome)} % over {seeds}"
         f" (95 % interval {interval(own_interval(outcome), '.3f')})."
     )
 
@@ -104,5 +105,5 @@ def _overall(study: Study) -> str:
 
 def _verdicts(claims: Sequence[Claim]) -> str:
     counts = Counter(claim.verdict for claim in claims)
-    parts = [f"{number} {words}" for words, number in counts.items()]
-    return f"Of {len(claims)} claims, {', '.join(parts)}: [the list](#the-studys-claims)."
+    parts = [f"{words}: {counts[words]}" for words in get_args(Verdict) if counts[words]]
+    return f"The study's {len(claims)} [claims](#the-studys-claims), {'; '.join(parts)}."

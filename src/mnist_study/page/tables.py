@@ -44,8 +44,8 @@ def published_table(study: Study, number: int) -> str:
             (
                 *(f"`{name}`", recipe.scheduler, recipe.augmentation, recipe.batch_size),
                 *(f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
-                *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+.2f}"),
-                *(interval(ends, "+.2f"), row_verdict(outcome)),
+                *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+z.2f}"),
+                *(interval(ends, "+z.2f"), row_verdict(outcome)),
             )
         )
     of = [row for row in study.published.values() if row.table == number]

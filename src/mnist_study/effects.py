@@ -1,7 +1,7 @@
 """What one change does to test accuracy, all else equal: comparisons from two factorial models.
 
 The model of tables 1 to 4, a full crossing, has the four factors and their interactions in pairs; that of tables 5 and
-6, twelve rows that are none, has the factors alone. Seeds stand beside them as blocks, since every variant has the
+6, twelve rows that are none, has the factors alone. Seeds stand beside them as blocks where every row has the
 same ones. A comparison of two levels is averaged over the levels of the other factors. Fitted by least squares; the
 standard errors are HC2 (MacKinnon and White, 1985), since runs at a constant rate scatter more than others. P values
 are adjusted by Holm's method over all comparisons of both models; the intervals, at 95 %, are not.
@@ -42,11 +42,12 @@ class Effect:
 class Fit:
     """One model: its effects by name, runs, residual degrees of freedom and standard deviation in points.
 
-    `pairs` has an adjusted p value for each two factors: whether the effect of one depends on the other.
+    `blocks` counts the seeds, 0 where they are not in the model. `pairs` has an adjusted p value for each two factors: whether the effect of one depends on the other.
     """
 
     effects: dict[str, Effect]
     runs: int
+    blocks: int
     degrees: int
     noise: float
     pairs: dict[tuple[str, str], float]
@@ -114,6 +115,7 @@ def _fit(design: Design, runs: Iterable[Run]) -> Fit | None:
     return Fit(
         effects={name: _effect(design, own, comparison) for name, comparison in design.comparisons.items()},
         runs=len(own),
+        blocks=_blocks(design, own),
         degrees=int(whole.df_resid),
         noise=sqrt(whole.mse_resid),
         pairs=_pairs(design, whole) if design.in_pairs else {},
@@ -132,9 +134,15 @@ def _least_squares(design: Design, runs: list[Run], comparison: Comparison | Non
     """Give statsmodels' result, which has no types."""
     reference = {comparison.factor: comparison.reference} if comparison else {}
     terms = " + ".join(_coded(factor, reference.get(factor)) for factor in design.factors)
-    blocks = " + C(seed, Sum)" if len({run.seed for run in runs}) > 1 else ""
+    blocks = " + C(seed, Sum)" if _blocks(design, runs) else ""
     model = ols(f"accuracy ~ ({terms}){'**2' if design.in_pairs else ''}{blocks}", pd.DataFrame(runs))
     return model.fit(cov_type="HC2", use_t=True)
+
+
+def _blocks(design: Design, runs: list[Run]) -> int:
+    """Count the seeds, or 0 where rows have seeds of their own: HC2 cannot do with a block of one network."""
+    seeds = len({run.seed for run in runs})
+    return seeds if seeds > 1 and len(runs) == seeds * design.rows else 0
 
 
 def _coded(factor: str, reference: str | None) -> str:

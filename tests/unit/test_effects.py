@@ -5,7 +5,7 @@ import pytest
 
 from mnist_study import effects
 from mnist_study.designs import DESIGNS, FULL_WIDTH, REDUCED
-from tests.unit.studies import PUBLISHED, scattered, whole_study
+from tests.unit.studies import PUBLISHED, outcome, scattered, whole_study
 
 
 def planted(row, seed):
@@ -61,7 +61,7 @@ def test_the_interval_of_a_balanced_comparison_is_students(published):
 
 def test_planted_effects_are_found_and_others_are_not(ours):
     fit = ours[FULL_WIDTH.title]
-    assert (fit.runs, fit.degrees) == (144, 144 - 25 - 2)
+    assert (fit.runs, fit.blocks, fit.degrees) == (144, 3, 144 - 25 - 2)
     assert fit.effects["batch"].difference == pytest.approx(0.1, abs=0.02)
     assert fit.effects["step"].difference == pytest.approx(0.06 + 0.09 / 2, abs=0.02)
     assert fit.noise == pytest.approx(0.04, abs=0.01)  # the seeds' own levels are no noise
@@ -90,6 +90,14 @@ def test_one_seed_is_enough_and_some_rows_are_not():
     some = [name for name in PUBLISHED if name != "vanilla-b64-step-plain"]
     assert list(effects.of_study(whole_study(scattered, only=some))) == [REDUCED.title]
     assert effects.of_study(whole_study(scattered, only=[])) == {}
+
+
+def test_rows_with_seeds_of_their_own_are_fitted_without_blocks():
+    study, name = whole_study(scattered, seeds=2), "vanilla-b64-step-plain"
+    study.outcomes[name] = outcome(name, [99.3, 99.2, 99.4], PUBLISHED[name])
+    fit = effects.of_study(study)[FULL_WIDTH.title]
+    assert (fit.runs, fit.blocks, fit.degrees) == (97, 0, 97 - 25)
+    assert all(effect.low < effect.difference < effect.high for effect in fit.effects.values())
 
 
 def test_rows_that_are_all_alike_show_no_effect_at_all():

@@ -54,6 +54,9 @@ def test_each_row_of_each_table_stands_beside_its_published_one(whole):
     tables = section(whole, "Here against published").split("### Table ")[1:]
     assert [len(rows(text)) - 2 for text in tables] == [12, 12, 12, 12, 8, 4]
     assert "9,186 parameters; 12 of the table's 12 rows." in tables[0]
+    means = rows(section(whole, "Here against published").split("### Table ")[0])
+    assert means["5"][1:5] == ["`two_pool`", "6,290", "8 of 8", "99.320"]
+    assert float(means["5"][5]) - 99.32 == pytest.approx(float(means["5"][6]), abs=0.001)
     cells = rows(tables[4])["two_pool_dropout-b64-plateau-rotate"]
     assert cells[1:5] == ["plateau", "rotate", "64", "99.975"]
     assert cells[6] == "99.42"
@@ -68,7 +71,7 @@ def test_the_comparison_of_a_row(whole):
 
 def test_effects_are_given_with_model_and_numbers(whole):
     text = section(whole, "Effects")
-    assert "Here: 144 networks, 117 residual degrees of freedom" in text
+    assert "Here: 144 networks (their 3 seeds as blocks), 117 residual degrees of freedom" in text
     assert "Published: 12 networks, 6 residual degrees of freedom" in text
     cells = rows(text)["batch size 64, not 128"]
     assert float(cells[1]) == pytest.approx(0.1, abs=0.02)

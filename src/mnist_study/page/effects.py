@@ -17,7 +17,8 @@ def claims_table(claims: Sequence[Claim]) -> str:
         "A verdict goes by our networks; the study's own figures, one run a row, stand beside them. Differences are in"
         " points of test accuracy, with 95 % intervals, from the models under [Effects](#effects). *Cannot be told from"
         " noise* is a p value above 0.05 after Holm's adjustment for all comparisons; for counts of rows and for the"
-        " best row, an interval for all rows at once. Small networks are those of tables 5 and 6."
+        " best row, an interval for all rows at once. By its own figures alone a claim stands where the p value there"
+        " is below 0.05. Small networks are those of tables 5 and 6."
     )
     lines = [(claim.text, claim.published, claim.ours, f"**{claim.verdict}**") for claim in claims]
     return f"{note}\n\n{table(('claim', 'by the published figures', 'here', 'verdict'), lines)}"
@@ -31,7 +32,7 @@ def effects(published: Fits, ours: Fits) -> str:
 def _design(design: Design, published: Fit, ours: Fit | None) -> str:
     factors = ", ".join(NAMES.get(factor, factor) for factor in design.factors)
     terms = f"{factors} and their interactions in pairs" if design.in_pairs else factors
-    method = f"Test accuracy after the last epoch is explained by {terms}; here also by the seed, as a block."
+    method = f"Test accuracy after the last epoch is explained by {terms}."
     if not design.in_pairs:
         method += " That these effects add up is assumed: the rows are no full crossing."
     method += f" Least squares, standard errors HC2. Published: {_size(published)}."
@@ -53,7 +54,9 @@ def missing(design: Design) -> str:
 
 
 def _size(fit: Fit) -> str:
-    return f"{fit.runs} networks, {fit.degrees} residual degrees of freedom, residual deviation {fit.noise:.3f} points"
+    blocks = f" (their {fit.blocks} seeds as blocks)" if fit.blocks else ""
+    size = f"{fit.runs} networks{blocks}, {fit.degrees} residual degrees of freedom"
+    return f"{size}, residual deviation {fit.noise:.3f} points"
 
 
 def _cells(effect: Effect | None) -> tuple[str, str, str]:

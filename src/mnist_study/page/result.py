@@ -20,8 +20,8 @@ def result(study: Study, claims: Sequence[Claim]) -> str:
     verdicts = Counter(row_verdict(outcome) for outcome in study.rows().values())
     best = study.outcomes[summary["best_variant"]]
     lines = [
-        f"- {_overall(study)}Row by row, {verdicts['within noise']} differ within noise, {verdicts['higher']} are"
-        f" higher here and {verdicts['lower']} lower.",
+        f"- {_overall(study)}Rows that differ within noise: {verdicts['within noise']}; that are higher here:"
+        f" {verdicts['higher']}; lower: {verdicts['lower']}.",
         f"- The best row is `{summary['best_variant']}` with {accuracy(best)} % (95 % interval"
         f" {interval(wilson(summary['best_test_accuracy']))} for other test images); being the best of several, it owes"
         " some of that to luck.",

@@ -1,5 +1,7 @@
 """The published tables with ours beside them, and the variants that the study does not have."""
 
+from statistics import fmean
+
 from mnist_study.outcomes import Study
 from mnist_study.page.markdown import accuracy, count, interval, table
 from mnist_study.page.result import own_interval, row_verdict
@@ -26,7 +28,27 @@ def published_tables(study: Study) -> str:
     """Give each published table of which a row was trained, under one note."""
     if not study.rows():
         return "No row of the study is trained."
-    return "\n\n".join([NOTE, *(text for number in HEADINGS if (text := published_table(study, number)))])
+    return "\n\n".join(
+        [table_means(study), NOTE, *(text for number in HEADINGS if (text := published_table(study, number)))]
+    )
+
+
+def table_means(study: Study) -> str:
+    """Give the mean of each table over the rows that were trained."""
+    header = ("table", "network", "parameters", "rows", "published", "here", "difference")
+    lines = []
+    for number in HEADINGS:
+        rows = [(name, row) for name, row in study.published.items() if row.table == number]
+        trained = [(row.test_accuracy, study.outcomes[name]) for name, row in rows if name in study.rows()]
+        if trained:
+            theirs = fmean(accuracy for accuracy, _ in trained)
+            ours = fmean(outcome.metrics["test_accuracy"] for _, outcome in trained)
+            row = rows[0][1]
+            means = (f"{theirs:.3f}", f"{ours:.3f}", f"{ours - theirs:+z.3f}")
+            lines.append(
+                (number, f"`{row.architecture}`", f"{row.parameters:,}", f"{len(trained)} of {len(rows)}", *means)
+            )
+    return f"Mean test accuracy of the trained rows of each table:\n\n{table(header, lines)}"
 
 
 def published_table(study: Study, number: int) -> str:

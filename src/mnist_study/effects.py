@@ -13,6 +13,7 @@ from itertools import combinations
 from math import sqrt
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -42,7 +43,8 @@ class Effect:
 class Fit:
     """One model: its effects by name, runs, residual degrees of freedom and standard deviation in points.
 
-    `blocks` counts the seeds, 0 where they are not in the model. `pairs` has an adjusted p value for each two factors: whether the effect of one depends on the other.
+    `blocks` counts the seeds, 0 where they are not in the model. `pairs` has an adjusted p
+    value for each two factors: whether the effect of one depends on the other.
     """
 
     effects: dict[str, Effect]
@@ -111,32 +113,41 @@ def _fit(design: Design, runs: Iterable[Run]) -> Fit | None:
     own = [run for run in runs if run.table in design.tables]
     if len({run.variant for run in own}) < design.rows or len({run.accuracy for run in own}) == 1:
         return None
-    whole = _least_squares(design, own)
+    fit = _least_squares(design, own)
     return Fit(
-        effects={name: _effect(design, own, comparison) for name, comparison in design.comparisons.items()},
+        effects={name: _effect(fit, comparison) for name, comparison in design.comparisons.items()},
         runs=len(own),
         blocks=_blocks(design, own),
-        degrees=int(whole.df_resid),
-        noise=sqrt(whole.mse_resid),
-        pairs=_pairs(design, whole) if design.in_pairs else {},
+        degrees=int(fit.df_resid),
+        noise=sqrt(fit.mse_resid),
+        pairs=_pairs(design, fit) if design.in_pairs else {},
     )
 
 
-def _effect(design: Design, runs: list[Run], comparison: Comparison) -> Effect:
-    """Read the comparison off as a coefficient: its factor coded against the reference, the others by sums to 0."""
-    fit = _least_squares(design, runs, comparison)
-    name = f"{_coded(comparison.factor, comparison.reference)}[T.{comparison.level}]"
-    low, high = fit.conf_int(1 - LEVEL).loc[name]
-    return Effect(float(fit.params[name]), float(low), float(high), float(fit.pvalues[name]))
-
-
-def _least_squares(design: Design, runs: list[Run], comparison: Comparison | None = None) -> Any:  # noqa: ANN401
-    """Give statsmodels' result, which has no types."""
-    reference = {comparison.factor: comparison.reference} if comparison else {}
-    terms = " + ".join(_coded(factor, reference.get(factor)) for factor in design.factors)
+def _least_squares(design: Design, runs: list[Run]) -> Any:  # noqa: ANN401
+    """Give statsmodels' result, which has no types; each factor's coefficients sum to 0 over its levels."""
+    terms = " + ".join(f"C({factor}, Sum)" for factor in design.factors)
     blocks = " + C(seed, Sum)" if _blocks(design, runs) else ""
     model = ols(f"accuracy ~ ({terms}){'**2' if design.in_pairs else ''}{blocks}", pd.DataFrame(runs))
     return model.fit(cov_type="HC2", use_t=True)
+
+
+def _effect(fit: Any, comparison: Comparison) -> Effect:  # noqa: ANN401
+    names = fit.model.exog_names
+    level, reference = (
+        _deviation(names, comparison.factor, level) for level in (comparison.level, comparison.reference)
+    )
+    test = fit.t_test(level - reference)
+    (low, high), *_ = test.conf_int(1 - LEVEL)
+    # Rounded, so that a tie such as 0.0625 is printed alike on every machine.
+    return Effect(*(round(float(value), 9) for value in (test.effect.item(), low, high, test.pvalue.item())))
+
+
+def _deviation(names: list[str], factor: str, level: str) -> np.ndarray:
+    """Weigh the coefficients so that they give how far a level is from the mean; the last level's is not among them."""
+    own = [name for name in names if name.startswith(f"C({factor}, Sum)[S.") and ":" not in name]
+    this = f"C({factor}, Sum)[S.{level}]"
+    return np.array([float(name == this) if this in own else -float(name in own) for name in names])
 
 
 def _blocks(design: Design, runs: list[Run]) -> int:
@@ -145,15 +156,11 @@ def _blocks(design: Design, runs: list[Run]) -> int:
     return seeds if seeds > 1 and len(runs) == seeds * design.rows else 0
 
 
-def _coded(factor: str, reference: str | None) -> str:
-    return f"C({factor}, Treatment('{reference}'))" if reference else f"C({factor}, Sum)"
-
-
 def _pairs(design: Design, fit: Any) -> dict[tuple[str, str], float]:  # noqa: ANN401
     """Test each interaction (F test, type II sums of squares), adjusted by Holm's method over all of them."""
     p_values: Any = anova_lm(fit, typ=2, robust="hc2")["PR(>F)"]
     pairs = list(combinations(design.factors, 2))
-    raw = [float(p_values[f"{_coded(a, None)}:{_coded(b, None)}"]) for a, b in pairs]
+    raw = [float(p_values[f"C({a}, Sum):C({b}, Sum)"]) for a, b in pairs]
     return dict(zip(pairs, _holm(raw), strict=True))
 
 

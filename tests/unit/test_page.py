@@ -76,7 +76,7 @@ def test_effects_are_given_with_model_and_numbers(whole):
     cells = rows(text)["batch size 64, not 128"]
     assert float(cells[1]) == pytest.approx(0.1, abs=0.02)
     assert cells[3] == "< 0.001"
-    assert cells[4:6] == ["+0.063", "+0.027 to +0.098"]
+    assert cells[4:6] == ["+0.062", "+0.027 to +0.098"]
 
 
 def test_what_reaches_the_target_and_when(whole):

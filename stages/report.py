@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_study import console, outcomes, reporting
+from mnist_study import console, misses, outcomes, reporting
 
 TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("training", "evaluation", "predictions"))
 
@@ -16,11 +16,13 @@ def main() -> None:
         target,
         names,
         recipes=Path("build/recipes"),
+        networks=Path("build/networks.json"),
         training=TRAINING,
         evaluation=EVALUATION,
         published=Path("reference/published.csv"),
     )
-    reporting.write(study, metrics_folder=Path("metrics"), reports=Path("reports"))
+    missed = misses.read(names, PREDICTIONS, Path("data/mnist"))
+    reporting.write(study, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 
 
 if __name__ == "__main__":

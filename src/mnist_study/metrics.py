@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 SCHEMA_VERSION = 1
-CHAMPION = "champion"
+CHAMPIONS = ("champion", "champion_10k")
 
 Metrics = dict[str, Any]
 
@@ -49,7 +49,7 @@ def curve(training: Metrics) -> list[float]:
 
 
 def summary(variants: dict[str, Metrics], published: dict[str, float], target: float) -> Metrics:
-    """Sum up the study: the variants, in their order, that are rows of the published one, and the champion.
+    """Sum up the study: the variants, in their order, that are rows of the published one, and the champions.
 
     `published` holds test accuracies by variant. Without a single row of the study the counts are 0, and the means
     and the best row are left out.
@@ -72,10 +72,9 @@ def summary(variants: dict[str, Metrics], published: dict[str, float], target: f
             "best_test_accuracy": ours[best],
         }
     whole: Metrics = {"schema_version": SCHEMA_VERSION, "study": study}
-    if CHAMPION in variants:
-        kept = ("test_accuracy", "parameters", "seeds")
-        whole["champion"] = {"variant": CHAMPION} | {name: variants[CHAMPION][name] for name in kept}
-    return whole
+    kept = ("test_accuracy", "parameters", "seeds")
+    champions = [name for name in CHAMPIONS if name in variants]
+    return whole | {name: {"variant": name} | {key: variants[name][key] for key in kept} for name in champions}
 
 
 def to_json(metrics: Metrics) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_study import metrics
+from mnist_study import networks as network_file
 from mnist_study.errors import StudyError
+from mnist_study.networks import Network
 from mnist_study.recipe import Recipe
 
 
@@ -28,16 +30,24 @@ class Published:
 
     table: int
     architecture: str
+    dropout: bool
+    parameters: int
     scheduler: str
     augmentation: str
     batch_size: int
     train_accuracy: float
     test_accuracy: float
 
-    def matches(self, recipe: Recipe) -> bool:
-        """Tell whether the recipe is of this row's kind; what the study leaves open may differ."""
+    @property
+    def helped(self) -> bool:
+        """Tell whether a scheduler or augmentation was used."""
+        return (self.scheduler, self.augmentation) != ("constant", "plain")
+
+    def matches(self, recipe: Recipe, network: Network) -> bool:
+        """Tell whether a recipe and its network are of this row's kind; what the study leaves open may differ."""
         fields = ("architecture", "scheduler", "augmentation", "batch_size")
-        return all(getattr(self, field) == getattr(recipe, field) for field in fields)
+        same = all(getattr(self, field) == getattr(recipe, field) for field in fields)
+        return same and self.dropout == network.dropout
 
 
 @dataclass(frozen=True)
@@ -53,13 +63,24 @@ class Outcome:
     metrics: dict[str, Any]
     published: Published | None
 
+    @property
+    def accuracies(self) -> list[float]:
+        """Give the test accuracy of each seed's last epoch."""
+        return [replica["test_accuracy"] for replica in self.evaluation["replicas"]]
+
 
 @dataclass(frozen=True)
 class Study:
-    """Every variant in the order of params.yaml, at least one."""
+    """Every variant in the order of params.yaml, at least one; every published row, trained here or not."""
 
     target: Target
     outcomes: dict[str, Outcome]
+    published: dict[str, Published]
+    networks: list[Network]
+
+    def rows(self) -> dict[str, Outcome]:
+        """Give the variants that are rows of the published study."""
+        return {name: outcome for name, outcome in self.outcomes.items() if outcome.published}
 
     def variants(self) -> dict[str, dict[str, Any]]:
         """Give the metrics of every variant."""
@@ -67,7 +88,7 @@ class Study:
 
     def summary(self) -> dict[str, Any]:
         """Give the metrics of the study as a whole."""
-        published = {name: o.published.test_accuracy for name, o in self.outcomes.items() if o.published}
+        published = {name: self.published[name].test_accuracy for name in self.rows()}
         return metrics.summary(self.variants(), published, self.target.accuracy)
 
     def leaderboard(self) -> list[str]:
@@ -100,14 +121,22 @@ def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path
 
 
 def gather(
-    target: Target, names: Iterable[str], *, recipes: Path, training: Path, evaluation: Path, published: Path
+    target: Target,
+    names: Iterable[str],
+    *,
+    recipes: Path,
+    networks: Path,
+    training: Path,
+    evaluation: Path,
+    published: Path,
 ) -> Study:
-    """Read `<name>.json` of each variant in three folders, and the published table, a CSV file.
+    """Read `<name>.json` of each variant in three folders, what the networks are, and the published table, a CSV file.
 
     The folders are never searched: what a variant that is gone left there is not part of the study. Raises StudyError
     naming a file that is missing or no JSON.
     """
-    rows = read_published(published)
+    rows, described = read_published(published), network_file.read(networks)
+    network_of = {variant: network for network in described for variant in network.variants}
     outcomes = {}
     for name in names:
         recipe = Recipe.read(recipes / f"{name}.json")
@@ -118,9 +147,9 @@ def gather(
             training=trained,
             evaluation=evaluated,
             metrics=metrics.of_variant(trained, evaluated, target.accuracy),
-            published=row if row and row.matches(recipe) else None,
+            published=row if row and row.matches(recipe, network_of[name]) else None,
         )
-    return Study(target, outcomes)
+    return Study(target, outcomes, rows, described)
 
 
 def read_published(path: Path) -> dict[str, Published]:
@@ -130,6 +159,8 @@ def read_published(path: Path) -> dict[str, Published]:
             row["variant"]: Published(
                 table=int(row["table"]),
                 architecture=row["architecture"],
+                dropout=row["dropout"] == "yes",
+                parameters=int(row["parameters"]),
                 scheduler=row["scheduler"],
                 augmentation=row["augmentation"],
                 batch_size=int(row["batch_size"]),

@@ -1,7 +1,9 @@
 """How far an accuracy may be off by chance: intervals at 95 %. Accuracies and their differences are in percent."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -61,3 +63,34 @@ def verdict(ours: float, published: float, seeds: int = 1) -> Verdict:
     if within_noise(ours, published, seeds):
         return "within noise"
     return "higher" if ours > published else "lower"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far runs of one recipe with different seeds lie apart: standard deviation in points, and its degrees."""
+
+    sd: float
+    degrees: int
+
+    def mean_margin(self, seeds: int, means: int = 1) -> float:
+        """Give what the mean of so many seeds may be off by; of several, all at once (Bonferroni, Student's t)."""
+        return float(stats.t.ppf(1 - (1 - LEVEL) / (2 * means), self.degrees)) * self.sd / math.sqrt(seeds)
+
+    def best_margin(self, groups: int, seeds: int, others: int) -> float:
+        """Give what two of `groups` means may differ by, whichever two are picked (Tukey and Kramer)."""
+        return _widest(groups, self.degrees) * self.sd * math.sqrt((1 / seeds + 1 / others) / 2)
+
+
+@cache
+def _widest(groups: int, degrees: int) -> float:
+    """Give the upper point of the studentized range, an integral that takes a tenth of a second."""
+    return float(stats.studentized_range.ppf(LEVEL, groups, degrees))
+
+
+def seed_noise(groups: Iterable[Sequence[float]]) -> Noise | None:
+    """Pool the variance within groups of runs that differ by their seed; None where no group has two."""
+    repeated = [np.asarray(group, np.float64) for group in groups if len(group) > 1]
+    degrees = sum(len(group) - 1 for group in repeated)
+    if not degrees:
+        return None
+    return Noise(math.sqrt(sum(float(((group - group.mean()) ** 2).sum()) for group in repeated) / degrees), degrees)

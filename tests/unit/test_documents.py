@@ -1,18 +1,22 @@
 """What README and docs say is what is there: figures, tables, the diagram, targets, links."""
 
-import csv
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
+from mnist_study import metrics
 from mnist_study.models import __main__ as networks
+from mnist_study.outcomes import read_published
+from mnist_study.statistics import difference_interval, within_noise
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+PUBLISHED = read_published(ROOT / "reference" / "published.csv")
 DOCUMENTS = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
@@ -29,23 +33,51 @@ def fenced(language: str) -> list[str]:
     return [text for name, text in blocks if name == language]
 
 
-def test_the_results_table_is_that_of_metrics():
-    variants = json.loads(committed("metrics/variants.json"))
-    with (ROOT / "reference" / "published.csv").open(newline="") as file:
-        published = {row["variant"]: float(row["test_accuracy"]) for row in csv.DictReader(file)}
-    rows = re.findall(r"^\| `([\w-]+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|", committed("README.md"), re.M)
-    assert {name for name, *_ in rows} == set(variants) & set(published)
-    for name, parameters, theirs, ours in rows:
-        assert int(parameters.replace(",", "")) == variants[name]["parameters"]
-        assert float(theirs) == published[name]
-        assert ours == f"{variants[name]['test_accuracy']:.2f}"
-
-
-def test_the_headline_is_that_of_the_summary():
-    study = json.loads(committed("metrics/summary.json"))["study"]
-    assert f"mean {study['mean_test_accuracy']:.2f} % here, {study['published_mean_test_accuracy']:.2f} %" in committed(
-        "README.md"
+def results() -> list[str]:
+    """What README's opening says of the results, line by line, from metrics/ and the published table."""
+    summary, variants = (json.loads(committed(f"metrics/{name}.json")) for name in ("summary", "variants"))
+    study, champions = summary["study"], [summary[name] for name in metrics.CHAMPIONS if name in summary]
+    rows = {name: row for name, row in PUBLISHED.items() if name in variants}
+    lines = [
+        f"**{study['variants']} of the study's {len(PUBLISHED)} rows, {study['replicas']} networks: mean test accuracy"
+        f" {study['mean_test_accuracy']:.3f} % here, {study['published_mean_test_accuracy']:.3f} % published for the"
+        f" same rows; at 99.40 % or more: {study['variants_at_target']} here,"
+        f" {study['published_variants_at_target']} published.**"
+    ]
+    for number in range(1, 7):
+        table = [row for row in PUBLISHED.values() if row.table == number]
+        here = {name: row for name, row in rows.items() if row.table == number}
+        if here:
+            ours = fmean(variants[name]["test_accuracy"] for name in here)
+            theirs = fmean(row.test_accuracy for row in here.values())
+            lines.append(
+                f"| {number} | `{table[0].architecture}` | {table[0].parameters:,} | {len(here)} of {len(table)} |"
+                f" {theirs:.2f} | {ours:.2f} | {ours - theirs:+z.2f} |"
+            )
+    lines += [
+        f"- `{champion['variant']}`: {champion['parameters']:,} parameters, {champion['test_accuracy']:.2f} % over"
+        f" {champion['seeds']} seeds."
+        for champion in champions
+    ]
+    lines.append(f"- Best row: `{study['best_variant']}`, {study['best_test_accuracy']:.2f} %.")
+    noise = [
+        within_noise(variants[n]["test_accuracy"], row.test_accuracy, variants[n]["seeds"]) for n, row in rows.items()
+    ]
+    lines.append(
+        f"- {sum(noise)} of {len(noise)} rows differ from the published figure within noise; two single runs may differ"
+        f" by {difference_interval(99.4, 99.4)[1]:.2f} points by chance."
     )
+    return lines
+
+
+def test_the_opening_is_drawn_from_metrics():
+    opening = committed("README.md").split("## Quickstart")[0]
+    for line in results():
+        assert f"{line}\n" in opening
+        opening = opening.replace(f"{line}\n", "")
+    # No other figure stands there but the study's aim and the number of test images.
+    left = re.findall(r"\d[\d,.]*\d|\d", opening)
+    assert set(left) <= {"99.4", "20", "20,000", "10,000"}
 
 
 def test_the_diagram_is_what_dvc_draws():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnist_study.statistics import difference_interval, mean_interval, verdict, wilson, within_noise
+from mnist_study.statistics import Noise, difference_interval, mean_interval, seed_noise, verdict, wilson, within_noise
 
 
 @pytest.mark.parametrize("correct", [0, 1, 5000, 9940, 9999, 10_000])
@@ -55,3 +55,26 @@ def test_the_interval_covers_what_it_says_when_runs_share_their_test_images():
     runs = 100 - (random.random((400, 10_000)) < miss).sum(1) / 100
     quiet = [within_noise(ours, published) for ours, published in zip(runs[::2], runs[1::2], strict=True)]
     assert np.mean(quiet) >= 0.95
+
+
+def test_the_noise_of_seeds_is_pooled_within_groups():
+    noise = seed_noise([[99.1, 99.3], [99.8], [99.4, 99.5, 99.6]])
+    assert noise is not None
+    assert noise.sd == pytest.approx(np.sqrt((2 * 0.1**2 + 2 * 0.1**2) / 3))
+    assert noise.degrees == 3
+    assert seed_noise([[99.1], [99.3]]) is None
+
+
+def test_the_margin_of_one_mean_is_students_and_of_many_is_wider():
+    noise = Noise(sd=0.05, degrees=120)
+    assert noise.mean_margin(3) == pytest.approx(stats.t.ppf(0.975, 120) * 0.05 / np.sqrt(3))
+    assert noise.mean_margin(3, means=60) == pytest.approx(stats.t.ppf(1 - 0.025 / 60, 120) * 0.05 / np.sqrt(3))
+
+
+def test_the_margin_of_the_best_agrees_with_tukeys_test():
+    random = np.random.default_rng(0)
+    groups = random.normal(99.3, 0.05, (5, 3))
+    noise = seed_noise(groups.tolist())
+    assert noise is not None
+    interval = stats.tukey_hsd(*groups).confidence_interval(0.95)
+    assert noise.best_margin(5, 3, 3) == pytest.approx((interval.high - interval.low)[0, 1] / 2, rel=1e-3)

@@ -111,6 +111,19 @@ def test_params_and_reporting_need_no_torch():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_the_report_depends_on_the_modules_that_it_imports():
+    """All but those that only word errors."""
+    code = (
+        "import sys, stages.report; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('mnist_study')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    used = {Path(name).relative_to(ROOT) for name in done.stdout.split()}
+    used -= {Path("src/mnist_study") / f"{name}.py" for name in ("__init__", "console", "errors")}
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["report"]["deps"]
+    declared = {Path(dep) for dep in deps if dep.startswith("src/")}
+    assert {next((dep for dep in declared if file.is_relative_to(dep)), file) for file in used} == declared
+
+
 def test_the_process_that_only_watches_training_needs_no_torch():
     """Importing it takes seconds, which each training process spends as well."""
     code = "import sys, stages.train; sys.exit('torch' in sys.modules)"

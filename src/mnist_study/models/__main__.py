@@ -11,7 +11,8 @@ from torch import nn
 from mnist_study.console import plain_errors
 from mnist_study.errors import StudyError
 from mnist_study.models import build
-from mnist_study.models.summary import Layer, architectures, options, rows
+from mnist_study.models.summary import architectures, options, rows
+from mnist_study.networks import Layer, size
 from mnist_study.wording import allowed
 
 WIDTH = 100  # wider than either table, so that nothing is cut short in a pipe or a narrow window
@@ -48,9 +49,8 @@ def layers(architecture: str, settings: dict[str, Any]) -> Table:
     table.add_column("parameters", justify="right", footer=parameters)
     table.add_column("multiply-accumulates", justify="right", footer=multiply_accumulates)
     for number, layer in enumerate(network, 1):
-        size = " x ".join(str(side) for side in layer.output_size)
         counts = [f"{count:,}" for count in (layer.parameters, layer.multiply_accumulates)]
-        table.add_row(str(number), layer.name, size, str(layer.receptive_field), *counts)
+        table.add_row(str(number), layer.name, size(layer), str(layer.receptive_field), *counts)
     return table
 
 

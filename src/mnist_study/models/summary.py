@@ -3,7 +3,7 @@
 import inspect
 import math
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -13,25 +13,10 @@ from torch import Tensor, nn
 
 from mnist_study import models
 from mnist_study.errors import StudyError
+from mnist_study.networks import IMAGE_SIDE, Layer, Network
+from mnist_study.recipe import Recipe
 
-IMAGE_SIDE = 28
 NOT_ARCHITECTURES = {"__main__", "layers", "summary"}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer, its counts for one image.
-
-    `output_size` is (C, H, W), or (C,) after flattening. `receptive_field` is the side, in image pixels, of the
-    square that one output value looks at; padding can make it larger than the image. `multiply_accumulates` counts
-    convolutions and linear layers, without biases; norms, activations and pools count as none.
-    """
-
-    name: str
-    output_size: tuple[int, ...]
-    receptive_field: int
-    parameters: int
-    multiply_accumulates: int
 
 
 def architectures() -> list[str]:
@@ -49,6 +34,18 @@ def options(architecture: str) -> dict[str, Any]:
 def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
     """Count the parameters of a network built with these options; raises what `build` raises."""
     return models.count_parameters(models.build(architecture, **settings))
+
+
+def networks(recipes: Iterable[Recipe]) -> list[Network]:
+    """Describe each network that the recipes train, once, in the order of its first recipe; with random weights."""
+    variants: dict[tuple[str, tuple[tuple[str, Any], ...]], list[str]] = {}
+    for recipe in recipes:
+        settings = options(recipe.architecture) | recipe.model
+        variants.setdefault((recipe.architecture, tuple(sorted(settings.items()))), []).append(recipe.variant)
+    return [
+        Network(architecture, dict(settings), tuple(names), tuple(rows(models.build(architecture, **dict(settings)))))
+        for (architecture, settings), names in variants.items()
+    ]
 
 
 def _module(architecture: str) -> ModuleType:

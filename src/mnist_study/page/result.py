@@ -1,0 +1,109 @@
+"""The top of the page: what came out, and who met the target."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import get_args
+
+from mnist_study.claims import Claim, Verdict
+from mnist_study.outcomes import Outcome, Study
+from mnist_study.page.markdown import accuracy, count, interval, table
+from mnist_study.statistics import Interval, mean_interval, verdict, wilson
+
+
+def result(study: Study, claims: Sequence[Claim]) -> str:
+    """Give the result in a few sentences."""
+    own = [f"- {_own(name, outcome)}" for name, outcome in study.outcomes.items() if not outcome.published]
+    summary = study.summary()["study"]
+    if not summary["variants"]:
+        nothing = "**No variant of this run is a row of the published study, so there is nothing to compare.**"
+        return "\n\n".join([nothing, "\n".join(own)])
+    verdicts = Counter(row_verdict(outcome) for outcome in study.rows().values())
+    best = study.outcomes[summary["best_variant"]]
+    lines = [
+        f"- {_overall(study)}Rows that differ within noise: {verdicts['within noise']}; that are higher here:"
+        f" {verdicts['higher']}; lower: {verdicts['lower']}.",
+        f"- The best row is `{summary['best_variant']}` with {accuracy(best)} % (95 % interval"
+        f" {interval(wilson(summary['best_test_accuracy']))} for other test images); being the best of several, it owes"
+        " some of that to luck.",
+        *own,
+    ]
+    if any(claim.verdict != "not tested" for claim in claims):
+        lines.append(f"- {_verdicts(claims)}")
+    return (
+        f"**{count(summary['variants'], 'row')} of the study, {count(summary['replicas'], 'network')} trained: mean"
+        f" test accuracy {summary['mean_test_accuracy']:.3f} % here, {summary['published_mean_test_accuracy']:.3f} %"
+        f" published; at {study.target.accuracy:.2f} % or more: {summary['variants_at_target']} here,"
+        f" {summary['published_variants_at_target']} published.**\n\n" + "\n".join(lines)
+    )
+
+
+def target(study: Study) -> str:
+    """List the variants whose curve touches the target within its limits, and what they have in the end."""
+    goal = study.target
+    reached = {
+        name: outcome
+        for name, outcome in study.outcomes.items()
+        if outcome.metrics.get("epochs_to_target", goal.epochs + 1) <= goal.epochs
+        and outcome.metrics["parameters"] < goal.parameters
+    }
+    limits = f"{goal.accuracy:.2f} % within {goal.epochs} epochs and with fewer than {goal.parameters:,} parameters"
+    theirs = sum(row.test_accuracy >= goal.accuracy for row in study.published.values())
+    published = f"Of the {len(study.published)} published rows {theirs} stand at {goal.accuracy:.2f} % or more."
+    if not reached:
+        return f"No variant reaches {limits}. {published}"
+    header = ("variant", "parameters", "published", "first epoch at target", "best epoch", "last epoch")
+    header += ("seeds that end there", "target met")
+    lines = [_line(name, outcome, goal.accuracy) for name, outcome in reached.items()]
+    met = sum(line[-1] == "yes" for line in lines)
+    return (
+        f"{count(len(reached), 'variant')} of {len(study.outcomes)} touch {limits}; {met} of them still hold it"
+        f" after the last epoch, which is what counts here. {published} The epochs are those of the mean curve over"
+        " seeds; the first at the target and the best were picked by looking at the test images, and are shown for"
+        " comparison only.\n\n" + table(header, lines)
+    )
+
+
+def row_verdict(outcome: Outcome) -> str:
+    """Hold a row against its published accuracy, in words."""
+    assert outcome.published
+    return verdict(outcome.metrics["test_accuracy"], outcome.published.test_accuracy, outcome.metrics["seeds"])
+
+
+def own_interval(outcome: Outcome) -> Interval:
+    """Give Student's interval for the mean over seeds or, of one seed, Wilson's for other test images."""
+    accuracies = outcome.accuracies
+    return mean_interval(accuracies) if len(accuracies) > 1 else wilson(accuracies[0])
+
+
+def _line(name: str, outcome: Outcome, goal: float) -> tuple[object, ...]:
+    ours, row = outcome.metrics, outcome.published
+    ending = sum(value >= goal for value in outcome.accuracies)
+    return (
+        *(f"`{name}`", f"{ours['parameters']:,}", f"{row.test_accuracy:.2f}" if row else "none"),
+        *(ours["epochs_to_target"], f"{ours['best_epoch_test_accuracy']:.2f}", accuracy(outcome)),
+        *(f"{ending} of {ours['seeds']}", "yes" if ours["test_accuracy"] >= goal else "no"),
+    )
+
+
+def _own(name: str, outcome: Outcome) -> str:
+    seeds = count(outcome.metrics["seeds"], "seed")
+    return (
+        f"`{name}`, not in the study, {outcome.metrics['parameters']:,} parameters: {accuracy(outcome)} % over {seeds}"
+        f" (95 % interval {interval(own_interval(outcome), '.3f')})."
+    )
+
+
+def _overall(study: Study) -> str:
+    """Say how far the rows are apart in the mean, where there are two rows or more."""
+    rows = [(o.metrics["test_accuracy"], o.published.test_accuracy) for o in study.rows().values() if o.published]
+    if len(rows) < 2:
+        return ""
+    differences = [ours - theirs for ours, theirs in rows]
+    ends = interval(mean_interval(differences), "+.3f")
+    return f"Here less published: {sum(differences) / len(rows):+.3f} points in the mean (95 % interval {ends}). "
+
+
+def _verdicts(claims: Sequence[Claim]) -> str:
+    counts = Counter(claim.verdict for claim in claims)
+    parts = [f"{words}: {counts[words]}" for words in get_args(Verdict) if counts[words]]
+    return f"The study's {len(claims)} [claims](#the-studys-claims), {'; '.join(parts)}."

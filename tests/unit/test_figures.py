@@ -1,0 +1,67 @@
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from mnist_study.figures import confusion, curves, digits, effects, network, rows
+from mnist_study.figures.card import PALETTE
+from mnist_study.figures.curves import Curve
+from mnist_study.figures.digits import Digit
+from mnist_study.figures.effects import Bar
+from mnist_study.figures.rows import Point, Star
+from tests.unit.studies import NETWORK
+
+POINTS = [Point("vanilla", 9186, 99.3, 99.35), Point("dropout", 9178, 99.2, 99.4), Point("one_pool", 6290, 99.4, 99.3)]
+STAR = Star("champion", 18_000, 99.6, (99.57, 99.63))
+DIGIT = Digit(np.full((28, 28), 255, np.uint8), place=3, label=4, answer=9, missed_percent=75.0)
+BAR = Bar("batch size 64", published=(0.06, 0.02, 0.1), ours=(0.05, 0.03, 0.07))
+
+
+def draw(name):
+    drawn = {
+        "against_published": lambda: rows.against_published(POINTS, 99.4),
+        "parameters": lambda: rows.parameters(POINTS, [STAR], 99.4, 20_000),
+        "only a star": lambda: rows.parameters([], [STAR], 99.4, 20_000),
+        "curves": lambda: curves.learning_curves({"Table 1": [Curve("step", [98.0, 99.0], thin=True)]}, 99.4),
+        "one epoch": lambda: curves.learning_curves({"a": [Curve("step", [98.0])], "b": [Curve("b", [98.1])]}, 99.4),
+        "effects": lambda: effects.effects({"Tables 1 to 4": [BAR], "Tables 5 and 6": [BAR, BAR]}),
+        "published effects": lambda: effects.effects({"Tables 1 to 4": [Bar("batch size 64", BAR.published, None)]}),
+        "confusion": lambda: confusion.confusion((np.eye(10, dtype=int) * 1000).tolist(), "best"),
+        "digits": lambda: digits.gallery([DIGIT] * 9),
+        "one digit": lambda: digits.gallery([DIGIT]),
+        "network": lambda: network.diagram(NETWORK.layers),
+    }
+    return drawn[name]()
+
+
+NAMES = ["against_published", "parameters", "only a star", "curves", "one epoch", "effects", "published effects"]
+NAMES += ["confusion", "digits", "one digit", "network"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_svg_on_a_white_card_without_a_date(name):
+    svg = draw(name)
+    assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own file
+    assert b"<dc:date>" not in svg
+    card = svg.decode().split('<g id="patch_1">')[1].split("</g>")[0]
+    assert "fill: #ffffff" in card
+
+
+@pytest.mark.parametrize("name", ["parameters", "one digit"])
+def test_the_same_figure_has_the_same_bytes(name):
+    assert draw(name) == draw(name)
+
+
+def test_a_network_is_drawn_as_one_slab_for_each_output_that_is_new():
+    fills = re.findall(r'style="fill: (#\w{6})"', draw("network").decode())
+    palette = [colour.lower() for colour in PALETTE]
+    # convolution, average, linear; the dropout is named under its slab
+    assert [fill for fill in fills if fill in palette] == [palette[0], palette[2], palette[3]]
+
+
+def test_networks_of_nearly_equal_size_are_drawn_side_by_side():
+    columns = rows._columns(POINTS)
+    assert columns["one_pool"] == 6290
+    assert columns["dropout"] - columns["vanilla"] == pytest.approx(rows.APART)
+    assert (columns["dropout"] + columns["vanilla"]) / 2 == pytest.approx(9182)

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from mnist_study import misses
+from mnist_study.errors import StudyError
+
+
+@pytest.fixture
+def predictions(tmp_path, tiny_mnist):
+    """Two variants, of two seeds and one, on the 200 tiny test images, of which image n shows n mod 10."""
+    labels = np.arange(200) % 10
+    first, second = np.stack([labels, labels]), labels[None].copy()
+    first[0, 3], first[1, 3], second[0, 3] = 5, 8, 8
+    first[0, 4], first[1, 4] = 9, 9
+    first[1, 7] = 1
+    np.savez(tmp_path / "a.npz", predicted=first.astype(np.uint8))
+    np.savez(tmp_path / "b.npz", predicted=second.astype(np.uint8))
+    np.savez(tmp_path / "gone.npz", predicted=np.zeros((5, 200), np.uint8))
+    return tmp_path
+
+
+def test_misses_are_counted_over_variants_and_seeds(predictions, tiny_mnist):
+    found = misses.read(["a", "b"], predictions, tiny_mnist)
+    assert found.networks == 3
+    assert {int(place): int(found.counts[place]) for place in found.counts.nonzero()[0]} == {3: 3, 4: 2, 7: 1}
+    assert [int(found.answers[place]) for place in (3, 4, 7)] == [8, 9, 1]
+    assert found.images.shape == (200, 28, 28)
+    assert found.images[4, 12:14, 6:22].min() == 220  # the bright bar of a four
+    assert list(found.labels[:12]) == [*range(10), 0, 1]
+
+
+def test_the_hardest_are_those_that_more_than_half_miss(predictions, tiny_mnist):
+    found = misses.read(["a", "b"], predictions, tiny_mnist)
+    assert list(found.hardest(40)) == [3, 4]
+    assert list(found.hardest(1)) == [3]
+    assert list(misses.read(["b"], predictions, tiny_mnist).hardest(40)) == [3]
+
+
+def test_a_missing_file_is_named(predictions, tiny_mnist, tmp_path):
+    with pytest.raises(StudyError, match=r"c\.npz: cannot be read"):
+        misses.read(["a", "c"], predictions, tiny_mnist)
+    with pytest.raises(StudyError, match=r"images-idx3-ubyte: cannot be read .* `dvc repro download` fetches it"):
+        misses.read(["a"], predictions, tmp_path / "nowhere")
+
+
+def test_predictions_of_other_images_are_refused(predictions, tiny_mnist):
+    np.savez(predictions / "b.npz", predicted=np.zeros((1, 10_000), np.uint8))
+    with pytest.raises(StudyError, match=r"b\.npz: predictions for 10000 images, where there are 200"):
+        misses.read(["b"], predictions, tiny_mnist)

@@ -1,7 +1,9 @@
 """What README and docs say is what is there: figures, tables, the diagram, targets, links."""
 
+import csv
 import json
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +103,30 @@ def test_every_target_and_every_linked_file_exists(name: str):
     assert named <= targets
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert ((ROOT / name).parent / link).exists(), link
+
+
+def sweep_tables() -> list[tuple[str, list[list[str]]]]:
+    """The tables of recipe.md, each with the CSV that was linked last before it; its first row has the trials."""
+    tables: list[tuple[str, list[list[str]]]] = []
+    for line in (ROOT / "docs" / "recipe.md").read_text().splitlines():
+        if found := re.search(r"\]\((sweeps/\w+\.csv)\)", line):
+            tables.append((found[1], []))
+        elif line.startswith("|") and not line.startswith("|---"):
+            tables[-1][1].append([cell.strip(" `") for cell in line.strip("|").split("|")])
+    return tables
+
+
+@pytest.mark.parametrize(("name", "table"), sweep_tables())
+def test_the_recipes_figures_are_those_of_the_sweeps(name: str, table: list[list[str]]):
+    with (ROOT / "docs" / name).open(newline="") as file:
+        runs = list(csv.DictReader(file))
+    (_, *trials), *rows = table
+    assert rows
+    for variant, *cells in rows:
+        for trial, cell in zip(trials, cells, strict=True):
+            chosen = [run for run in runs if run["trial"] == trial and variant in (run["variant"], "mean")]
+            scores = [float(run["validation_accuracy"]) for run in chosen]
+            assert float(cell) == pytest.approx(statistics.fmean(scores), abs=0.00501), (variant, trial)
 
 
 def test_ci_runs_the_test_command_of_the_readme():

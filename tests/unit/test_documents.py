@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -126,7 +125,7 @@ def test_the_recipes_figures_are_those_of_the_sweeps(name: str, table: list[list
         for trial, cell in zip(trials, cells, strict=True):
             chosen = [run for run in runs if run["trial"] == trial and variant in (run["variant"], "mean")]
             scores = [float(run["validation_accuracy"]) for run in chosen]
-            assert float(cell) == pytest.approx(statistics.fmean(scores), abs=0.00501), (variant, trial)
+            assert float(cell) == pytest.approx(fmean(scores), abs=0.00501), (variant, trial)
 
 
 def test_ci_runs_the_test_command_of_the_readme():

@@ -105,7 +105,7 @@ def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split]
         "splits": {name: [_sha256(t.numpy()) for t in (split.images, split.labels)] for name, split in splits.items()},
         "engine": [engine.name, engine.precision],
         "code": _code(),
-        "packages": {name: metadata.version(name) for name in ("torch", "halide") if name in sys.modules},
+        "packages": {name: metadata.version(name) for name in ("torch", "numpy", "halide") if name in sys.modules},
         "processor": _processor(),
     }
     return _sha256(json.dumps(facts, sort_keys=True).encode())

@@ -25,8 +25,8 @@ class Engine(Protocol):
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
         """Go forward and back in training mode over normalised images [N, 1, 28, 28] and their labels [N].
 
-        Leaves the gradient in each parameter's `.grad`, whatever was there, and updates running statistics. Gives the
-        mean loss and the predicted classes [N].
+        Leaves the gradient in each parameter's `.grad`, which nobody else may replace between two steps, and updates
+        running statistics. Gives the mean loss and the predicted classes [N].
         """
         ...
 

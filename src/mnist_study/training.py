@@ -44,7 +44,7 @@ def train(
     The history has a row per epoch: number, learning rate in its last step, training loss and accuracy (percent, of
     augmented images while they were learnt), and loss and accuracy of each `observed` split by name. Observing
     changes no weight. Training goes on from the checkpoint if there is one, and leaves one after each epoch but the
-    last. Raises StudyError when the loss is not finite.
+    last. Raises StudyError when the loss or, after an epoch, a weight is not finite.
     """
     state = begin(model, recipe, steps_per_epoch=math.ceil(len(training) / recipe.batch_size))
     optimiser, schedule, average, history = state.optimiser, state.schedule, state.average, state.history
@@ -57,13 +57,13 @@ def train(
         generator = torch.Generator().manual_seed(stream("data", seed, epoch))
         fading = epoch > recipe.epochs - recipe.fade_epochs
         current = policy.faded(recipe.fade_strength) if fading else policy
-        lr, loss_sum, correct, seen = 0.0, 0.0, 0, 0
+        lr, loss_sum, correct, seen, step = 0.0, 0.0, 0, 0, 0
 
         for step, (images, labels) in enumerate(batches(training, recipe.batch_size, current, generator), start=1):
             lr = optimiser.param_groups[0]["lr"]
             loss, predicted = engine.gradients(images, labels)
             if not math.isfinite(loss):
-                raise StudyError(diverged(recipe, seed, epoch, step, lr, loss))
+                raise StudyError(diverged(recipe, seed, epoch, step, lr, f"loss became {loss}"))
             optimiser.step()
             if average is not None:
                 average.update_parameters(model)
@@ -74,6 +74,8 @@ def train(
             if step % PROGRESS_STEPS == 0:
                 report(Progress(seed, epoch, seen, len(training), loss_sum / seen, 100 * correct / seen))
 
+        if not all(tensor.isfinite().all() for tensor in model.state_dict().values()):
+            raise StudyError(diverged(recipe, seed, epoch, step, lr, "weights are no longer finite"))
         schedules.after_epoch(schedule, loss_sum / seen)
         row = {"epoch": epoch, "lr": lr, "train_loss": loss_sum / seen, "train_accuracy": 100 * correct / seen}
         for name, split in observed.items():
@@ -126,9 +128,9 @@ def batches(split: Split, size: int, policy: Policy, generator: torch.Generator)
         yield from zip(images.split(size), split.labels[chosen].split(size), strict=True)
 
 
-def diverged(recipe: Recipe, seed: int, epoch: int, step: int, lr: float, loss: float) -> str:
-    """Word the error of a loss that is not finite."""
+def diverged(recipe: Recipe, seed: int, epoch: int, step: int, lr: float, what: str) -> str:
+    """Word the error of a training that came to nothing."""
     return (
-        f"variants.{recipe.variant}: the loss of seed {seed} became {loss} in epoch {epoch}, step {step}, at learning"
-        f" rate {lr:g}; nothing was written; a smaller lr is the usual mend"
+        f"variants.{recipe.variant}: seed {seed}, epoch {epoch}, step {step}: {what} at learning rate {lr:g};"
+        " nothing was written; a smaller lr is the usual mend"
     )

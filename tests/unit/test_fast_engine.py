@@ -283,6 +283,34 @@ def test_a_short_last_batch_equals_float64(recipe: Recipe):
     assert_equal_step(models.build("two_pool"), replace(recipe, batch_size=64), count=16)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_short_batch_after_a_whole_one_is_as_without_it(precision: str, bf16: Recipe):
+    """What the longer batch left in memory plays no part."""
+    torch.manual_seed(3)
+    after, alone = (models.build("two_pool") for _ in range(2))
+    alone.load_state_dict(after.state_dict())
+    losses, gradients = [], []
+    for model, size in ((after, 64), (alone, 16)):
+        fast = FastEngine(model, replace(bf16, precision=precision, batch_size=size))
+        if size == 64:
+            fast.gradients(*digits(64))
+        losses.append(fast.gradients(*digits(16, seed=1))[0])
+        gradients.append(all_gradients(model))
+    assert losses[0] == losses[1]
+    assert torch.equal(*gradients)
+
+
+def test_dropout_in_the_head_is_seeded_as_well(recipe: Recipe):
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, 10)]
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), *head)
+    fast = FastEngine(model, replace(recipe, batch_size=IMAGES))
+    losses = []
+    for seed in (1, 1, 2):
+        fast.begin_epoch(seed)
+        losses.append(fast.gradients(*digits(IMAGES))[0])
+    assert losses[0] == losses[1] != losses[2]
+
+
 def test_scores_of_an_average_are_its_own(recipe: Recipe):
     torch.manual_seed(3)
     model, other = models.build("two_pool"), models.build("two_pool")
@@ -339,6 +367,12 @@ def test_a_network_that_is_no_sequential_or_never_averages_is_named(recipe: Reci
     assert (
         unsupported(nn.Sequential(nn.Conv2d(1, 10, 3)), recipe, 640) == "it does not average over the image at the end"
     )
+
+
+def test_a_layer_used_twice_is_named(recipe: Recipe):
+    twice = nn.Conv2d(1, 1, 3)
+    model = nn.Sequential(twice, twice, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 10))
+    assert unsupported(model, recipe, 640) == "it uses a layer twice"
 
 
 def test_batches_that_fill_no_vectors_are_named(recipe: Recipe):

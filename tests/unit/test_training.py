@@ -10,6 +10,7 @@ import torch
 from mnist_study import files, mnist, models, schedules, weights
 from mnist_study.augmentation import NEUTRAL, RANGES, Policy, augment, draw
 from mnist_study.errors import StudyError
+from mnist_study.fast import FastEngine
 from mnist_study.inference import measure, score_all, scores
 from mnist_study.messages import Progress
 from mnist_study.recipe import Recipe
@@ -66,9 +67,18 @@ def test_an_averaged_network_is_the_one_observed_and_returned(recipe: Recipe, ti
 def test_a_loss_that_is_not_finite_stops_it_and_says_where(recipe: Recipe, tiny_mnist: Path):
     recipe = replace(recipe, lr=1e30)
     with pytest.raises(
-        StudyError, match=r"variants\.tiny: the loss of seed 0 became (nan|inf) in epoch 1, step \d+, .*1e\+30"
+        StudyError, match=r"variants\.tiny: seed 0, epoch 1, step \d+: loss became (nan|inf) at learning rate 1e\+30;"
     ):
         run(recipe, tiny_mnist)
+
+
+def test_weights_that_are_not_finite_stop_it_after_the_epoch(recipe: Recipe, tiny_mnist: Path):
+    """The fast engine's maxima swallow what is no number, so the loss may stay finite."""
+    model = models.build("vanilla")
+    torch.nn.init.constant_(model.get_parameter("0.weight"), torch.nan)
+    engine, training = FastEngine(model, recipe), mnist.training_split(tiny_mnist)
+    with pytest.raises(StudyError, match=r"seed 0, epoch 1, step 10: weights are no longer finite at"):
+        train(model, engine, recipe, 0, ROTATE, training, {}, lambda sign: None)
 
 
 def test_signs_of_life_count_up_to_every_image(recipe: Recipe, tiny_mnist: Path):

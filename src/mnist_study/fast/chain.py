@@ -78,7 +78,7 @@ class Chain:
         return hl.select(open_, widened(gradient) * self.mask(planes, at), 0.0)
 
     def backward(self, gradient: hl.Expr, planes: hl.ImageParam, at: list[hl.Expr]) -> hl.Expr:
-        """Turn the gradient of z into that of u, given the coefficients that `batch_norm.backward` found."""
+        """Turn the gradient of z into that of u, given the coefficients that `batch_norm.Norm.backward` found."""
         channel, row = at[3], self.rows
         inner = self.before_norm(gradient, planes, at) * row[FROM_GRADIENT, channel]
         inner += self.first(planes[at], channel) * row[FROM_VALUE, channel] + row[CONSTANT, channel]

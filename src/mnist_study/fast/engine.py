@@ -38,9 +38,15 @@ class Stack:
     def run(self, calls: list[Call], images: Tensor) -> Tensor:
         """Give the features [N, C, side, side] of images [N, 1, 28, 28]."""
         self.nodes[0].values.put(images)
+        go_through(calls)
+        return self.features.take(len(images), self.last.channels)
+
+
+def go_through(calls: list[Call]) -> None:
+    """Make the calls; numbers that are none bring no warnings of numpy's, since the training loop looks for them."""
+    with np.errstate(all="ignore"):
         for call in calls:
             call()
-        return self.features.take(len(images), self.last.channels)
 
 
 class FastEngine:
@@ -59,13 +65,14 @@ class FastEngine:
         self.stack = Stack(self.cells, self.images, self.precision)
         self.scoring_stack = self.stack if self.precision == "fp32" else Stack(self.cells, self.images, "fp32")
         self.calls: dict[int, tuple[list[Call], list[Call]]] = {}  # forward and back, for each size of a batch
-        self.scored: nn.Module | None = None
+        self.scored, self.scored_cells, self.scored_head = model, self.cells, self.head
         self.scoring: dict[int, list[Call]] = {}
         self.begin_epoch(0)
 
     def begin_epoch(self, seed: int) -> None:
-        """Seed the dropout."""
+        """Seed the dropout, the kernels' and the head's."""
         self.seeds = np.random.default_rng(seed)
+        torch.manual_seed(seed)
         self.head.train()
 
     def gradients(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
@@ -84,8 +91,7 @@ class FastEngine:
         loss.backward()
         assert features.grad is not None
         self.stack.last.gradient.put(features.grad)
-        for call in backward:
-            call()
+        go_through(backward)
         return loss.item(), scores.detach().argmax(1)
 
     @torch.no_grad()
@@ -112,8 +118,8 @@ class FastEngine:
 def unsupported(model: nn.Module, recipe: Recipe, images: int) -> str | None:
     """Tell why the engine cannot train this, or None where it can; `images` is the number in an epoch."""
     for count, what in ((recipe.batch_size, "a batch of"), (images, "an epoch of")):
-        if count % 16:
-            return f"{what} {count} images is no multiple of 16"
+        if count % LANES:
+            return f"{what} {count} images is no multiple of {LANES}"
     try:
         read(model)
     except UnsupportedError as error:

@@ -44,6 +44,9 @@ def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
     Raises UnsupportedError with the layer's name and place.
     """
     layers = list(_flat(model))
+    learning = [layer for layer in layers if list(layer.parameters())]
+    if len(set(learning)) < len(learning):
+        raise UnsupportedError("it uses a layer twice")
     cells = [Cell(None)]
     for index, layer in enumerate(layers):
         if isinstance(layer, HEADS):

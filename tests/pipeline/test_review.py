@@ -3,15 +3,14 @@
 Training is replaced by dice that fall the same on every machine, so docs/review.md can quote what comes out.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.conftest import write_idx, write_tiny_mnist
 from tests.pipeline.conftest import ROOT, Checkout, write_copy
@@ -64,7 +63,7 @@ from zlib import crc32
 import numpy as np
 
 def network(recipe, seed):
-    "Answers for all images, accuracy, loss; 120 hard images are missed with a chance that falls with the learning rate."
+    "Answers for all images, accuracy, loss: of 120 hard images fewer are missed the higher the learning rate is."
     dice = np.random.RandomState(crc32(repr((recipe.variant, recipe.lr, recipe.weight_decay, seed)).encode()))
     missed = dice.rand(120) < 0.6 - 2 * recipe.lr
     answers = (np.arange(10_000) % 10).astype(np.uint8)
@@ -73,7 +72,8 @@ def network(recipe, seed):
 """
 VARIANTS = """\
 variants:
-  one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64, seeds: [0, 1, 2]}
+  one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64,
+                             seeds: [0, 1, 2]}
   two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64}
   slow: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, lr: 0.01}
   old: {architecture: two_pool, scheduler: constant, augmentation: rotate, batch_size: 64}
@@ -111,13 +111,16 @@ def keep(checkout: Checkout) -> None:
 def clone(origin: Path, folder: Path, branch: str, mnist: Path) -> Checkout:
     """What a workflow checks out, with the environment that `make setup` would make."""
     subprocess.run(["git", "clone", "--quiet", "--branch", branch, str(origin), str(folder)], check=True)
-    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / ".venv").mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if entry.name != "installed":
+            (folder / ".venv" / entry.name).symlink_to(entry)
+    (folder / ".venv" / "installed").touch()
     return Checkout(folder, mnist)
 
 
-def review(checkout: Checkout, base: str = "origin/main") -> subprocess.CompletedProcess[str]:
-    command = ["make", "--silent", "--old-file=.venv/installed", "review", f"BASE={base}"]
-    return checkout.run(*command, check=False)
+def review(checkout: Checkout) -> subprocess.CompletedProcess[str]:
+    return checkout.run("make", "--silent", "review", "BASE=origin/main", check=False)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     work.run("git", "push", "--quiet", "origin", "main", "main:same")
 
     work.run("git", "switch", "--quiet", "--create", "change")
-    work.edit("params.yaml", "batch_size: 64, seeds: [0, 1, 2]}", "batch_size: 64, seeds: [0, 1, 2], lr: 0.12}")
+    work.edit("params.yaml", "seeds: [0, 1, 2]}", "seeds: [0, 1, 2], lr: 0.12}")
     work.edit("params.yaml", f"{TWO}: {{", f"{TWO}: {{weight_decay: 0.0001, ")
     work.edit("params.yaml", "  old: {", "  new: {lr: 0.1, ")
     keep(work)
@@ -152,10 +155,8 @@ def test_a_pull_request_gets_the_review_that_the_manual_quotes(origin: tuple[Pat
     lock = (checkout.folder / "dvc.lock").read_bytes()
     done = review(checkout)
     page = re.sub(r"(`origin/main`) \([0-9a-f]{7}\)", r"\1 (1a2b3c4)", done.stdout)
-    if os.environ.get("MNIST_STUDY_QUOTE"):
-        Path(os.environ["MNIST_STUDY_QUOTE"]).write_text(page)
-    quoted = re.findall(r"^~~~markdown\n(.*?)^~~~$", (ROOT / "docs" / "review.md").read_text(), re.M | re.S)
-    assert quoted == [page], done.stderr
+    (quoted,) = re.findall(r"^~~~markdown\n(.*?)^~~~$", (ROOT / "docs" / "review.md").read_text(), re.M | re.S)
+    assert page == quoted, f"{page}\n{done.stderr}"
     assert done.returncode != 0
     assert checkout.git_status() == ""
     assert (checkout.folder / "dvc.lock").read_bytes() == lock
@@ -166,3 +167,46 @@ def test_nothing_changed_nothing_stale(origin: tuple[Path, Path], tmp_path: Path
     done = review(clone(bare, tmp_path / "clone", "same", mnist))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[2:] == ["No stage is stale, and no parameter, variant or metric changed."]
+
+
+def test_the_workflow_hands_the_page_on_and_fails_where_a_stage_is_stale(origin: tuple[Path, Path], tmp_path: Path):
+    bare, mnist = origin
+    checkout = clone(bare, tmp_path / "clone", "change", mnist)
+    workflow = yaml.safe_load((checkout.folder / ".github/workflows/review.yml").read_text())
+    (step,) = [step for step in workflow["jobs"]["review"]["steps"] if step.get("id") == "review"]
+    files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    given = [f"{name}={path}" for name, path in files.items()]
+    done = checkout.run("env", "BASE=origin/main", *given, "bash", "-e", "-c", step["run"], check=False)
+    assert done.returncode != 0
+    page = files["GITHUB_STEP_SUMMARY"].read_text()
+    assert page.startswith("## Review against `origin/main`")
+    first, rest = files["GITHUB_OUTPUT"].read_text().split("\n", 1)
+    assert rest == f"{page}{first.removeprefix('page<<')}\n"
+
+
+def test_without_the_predictions_from_before_it_says_what_it_went_by(origin: tuple[Path, Path], tmp_path: Path):
+    bare, mnist = origin
+    checkout = clone(bare, tmp_path / "clone", "change", mnist)
+    lock = yaml.safe_load(checkout.run("git", "show", "origin/same:dvc.lock").stdout)
+    for variant in (ONE, TWO):
+        outs = lock["stages"][f"evaluate@{variant}"]["outs"]
+        (md5,) = [out["md5"] for out in outs if out["path"] == f"results/predictions/{variant}.npz"]
+        (checkout.folder / ".dvc/store/files/md5" / md5[:2] / md5[2:]).unlink()
+    page = review(checkout).stdout
+    tests = dict(re.findall(r"^\| `([\w-]+)` \| [\d.]+ \| [\d.]+ \| [-+][\d.]+ \| (\w+) ", page, re.M))
+    assert tests == {ONE: "Student", TWO: "binomial"}
+    assert (
+        f"Predictions from before the change are in neither cache nor remote, so not compared image by image:"
+        f" `{ONE}`, `{TWO}`.\n" in page
+    )
+
+
+def test_a_mistake_in_params_and_a_base_that_is_none_are_told_in_a_line(origin: tuple[Path, Path], tmp_path: Path):
+    bare, mnist = origin
+    checkout = clone(bare, tmp_path / "clone", "same", mnist)
+    done = checkout.run("make", "--silent", "review", "BASE=nonsense", check=False)
+    assert "error: BASE: 'nonsense' given; allowed is a branch, tag or commit of this repository\n" in done.stderr
+    checkout.edit("params.yaml", "lr: 0.01}", "lr: -1}")
+    done = review(checkout)
+    assert done.stderr.startswith("error: params.yaml: variants.slow.lr: -1 given;")
+    assert (done.stdout, "Traceback" in done.stderr) == ("", False)

@@ -10,6 +10,7 @@ import numpy as np
 from mnist_study.metrics import CHAMPIONS
 from mnist_study.review import noise
 from mnist_study.review.comparison import Change
+from mnist_study.review.noise import Spread
 from mnist_study.review.predictions import right
 from mnist_study.review.revision import Revision
 from mnist_study.statistics import Noise, seed_noise
@@ -26,9 +27,9 @@ HIGHER_IS_BETTER = {
 MEAN = "study.mean_test_accuracy"
 TESTS = {
     "McNemar": "McNemar's exact test on the test images that one of the two networks gets right and the other wrong",
-    "paired": "t test of the gain on each test image, with what the seeds scatter beyond that",
-    "Welch": "Welch's t test over the seeds",
-    "pooled": "t test over the seeds, which scatter as those of the other variants do",
+    "paired": "the larger p of a test of the gain on each test image and of Student's t test over the seeds",
+    "Student": "Student's t test over the seeds",
+    "others' seeds": "the same with the deviation among the seeds of other variants, for one seed each",
     "binomial": "z test as if each accuracy had test images of its own, which finds less than a paired one",
 }
 
@@ -49,23 +50,23 @@ class Judge:
         if pair:
             test = "McNemar" if len(pair[0]) == len(pair[1]) == 1 else "paired"
             return replace(change, test=test, p=noise.paired(*pair))
-        sides = [side.variants[change.variant] for side in (self.before, self.after)]
-        if all("test_accuracy_sd" in side for side in sides):
-            one, other = ((side["test_accuracy"], side["test_accuracy_sd"], side["seeds"]) for side in sides)
-            if (p := noise.by_spread(one, other)) is not None:
-                return replace(change, test="Welch", p=p)
+        one, other = (_spread(side.variants[change.variant]) for side in (self.before, self.after))
+        p = noise.by_seeds(one, other)
+        if p is not None:
+            return replace(change, test="Student", p=p)
         return replace(change, test="binomial", p=noise.binomial(change.before, change.after))
 
     def other(self, change: Change) -> Change:
         """Test any other metric by its seeds' values, where there are some to go by."""
         if change.key not in HIGHER_IS_BETTER or None in (change.before, change.after):
             return change
-        one, other = (self._values(side, change.variant, change.key) for side in (self.before, self.after))
+        one, other = (_values(side, change.variant, change.key) for side in (self.before, self.after))
         if not one or not other:
             return change
-        test = "Welch" if len(one) > 1 and len(other) > 1 else "pooled"
-        p = noise.by_seeds(one, other, self._scatter(change.key) if test == "pooled" else None)
-        return change if p is None else replace(change, test=test, p=p)
+        single = len(one) == len(other) == 1
+        others = self._scatter(change.key) if single else None
+        p = noise.by_seeds(Spread.of(one), Spread.of(other), others)
+        return change if p is None else replace(change, test="others' seeds" if single else "Student", p=p)
 
     def headline(self, change: Change) -> Change:
         """Test the mean over the study's rows, if they are the same rows, and a champion's accuracy."""
@@ -103,11 +104,6 @@ class Judge:
         names = [name for name, values in self.after.variants.items() if values["seeds"] > 1]
         return [seeds for name in names if (seeds := self.after.seeds(name))]
 
-    @staticmethod
-    def _values(side: Revision, variant: str, key: str) -> list[float] | None:
-        seeds = side.seeds(variant) or []
-        return [seed[key] for seed in seeds] if all(key in seed for seed in seeds) else None
-
 
 def settle(changes: Sequence[Change]) -> list[Change]:
     """Adjust the p values of a table's tests together, and put each in words."""
@@ -119,3 +115,13 @@ def _settled(change: Change, p: float) -> Change:
     higher = change.after > change.before
     better = higher == HIGHER_IS_BETTER[change.key.rpartition(".")[2]]
     return replace(change, p=p, verdict=noise.verdict(p, better))
+
+
+def _spread(variant: dict[str, Any]) -> Spread:
+    return Spread(variant["test_accuracy"], variant.get("test_accuracy_sd", 0.0), variant["seeds"])
+
+
+def _values(side: Revision, variant: str, key: str) -> list[float]:
+    """Give a metric of each seed; none where a seed lacks it or the files are not to be had."""
+    seeds = side.seeds(variant) or []
+    return [seed[key] for seed in seeds] if all(key in seed for seed in seeds) else []

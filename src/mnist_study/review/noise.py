@@ -19,39 +19,52 @@ Verdict = Literal["better", "worse", "within noise"]
 
 
 @dataclass(frozen=True)
-class Gain:
-    """What is gained on each image, [N], as a share of the seeds; and the variance that comes from the seeds.
+class Spread:
+    """A metric's mean over seeds, and their standard deviation, 0 for one seed."""
 
-    `scatter` has an entry per estimate: the variance of the mean gain, and its degrees of freedom.
+    mean: float
+    sd: float
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Sum up the values of one seed or more."""
+        return cls(fmean(values), stdev(values) if len(values) > 1 else 0.0, len(values))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What is gained on each image, [N], as a share of the seeds; and how far chance among seeds may move its mean.
+
+    `scatter` has the variance of the mean that comes from seeds, and its degrees of freedom, for each row it is over.
     """
 
     images: np.ndarray
     scatter: tuple[tuple[float, int], ...] = ()
 
     def p(self) -> float:
-        """Test whether the mean gain is zero, for other images and other seeds (Student's t, Satterthwaite)."""
-        count = len(self.images)
-        parts = [(float(self.images.var(ddof=1)) / count, count - 1), *self.scatter]
-        variance = sum(part for part, _ in parts)
-        if variance == 0:
-            return 1.0
-        degrees = variance**2 / sum(part**2 / own for part, own in parts)
-        return float(2 * stats.t.sf(abs(self.images.mean()) / math.sqrt(variance), degrees))
+        """Test whether the mean gain is zero: for other images, and for other seeds; give the larger p value."""
+        mean = abs(float(self.images.mean()))
+        of_images = float(self.images.var(ddof=1)) / len(self.images)
+        of_seeds = sum(variance for variance, _ in self.scatter)
+        p = 2 * stats.norm.sf(mean / math.sqrt(of_images)) if of_images else float(mean == 0)
+        if of_seeds:  # Satterthwaite's degrees of freedom
+            degrees = of_seeds**2 / sum(variance**2 / own for variance, own in self.scatter)
+            p = max(p, 2 * stats.t.sf(mean / math.sqrt(of_seeds), degrees))
+        return float(p)
 
 
 def gain(before: np.ndarray, after: np.ndarray) -> Gain:
     """Compare networks image by image, right before [S, N] and after [T, N].
 
-    The variance is that of a crossing of random images and random seeds (Cornfield and Tukey 1956): the images' own,
-    in which networks that differ on an image by chance are counted, and what seeds scatter beyond that. Where a side
-    has one seed, its seeds scatter as the other's.
+    The same recipe scatters alike on both sides, so their seeds' variance is pooled (Student); one seed each has none.
     """
-    estimates = [(_seed_variance(right), len(right)) for right in (before, after) if len(right) > 1]
-    if len(estimates) == 2:
-        parts = tuple((variance / seeds, seeds - 1) for variance, seeds in estimates)
-    else:
-        parts = tuple((variance * (1 / seeds + 1), seeds - 1) for variance, seeds in estimates)
-    return Gain(after.mean(0) - before.mean(0), parts)
+    degrees = len(before) + len(after) - 2
+    if not degrees:
+        return Gain(after.mean(0) - before.mean(0))
+    squares = sum(float(np.var(side.mean(1)) * len(side)) for side in (before, after))
+    variance = squares / degrees * (1 / len(before) + 1 / len(after))
+    return Gain(after.mean(0) - before.mean(0), ((variance, degrees),))
 
 
 def mean_gain(gains: Sequence[Gain], rows: int) -> Gain:
@@ -68,26 +81,20 @@ def paired(before: np.ndarray, after: np.ndarray) -> float:
     return gain(before, after).p()
 
 
-def by_seeds(before: Sequence[float], after: Sequence[float], pooled: Noise | None) -> float | None:
-    """Give the p value of a difference between seeds' values: Welch's t, or t with a deviation pooled elsewhere.
+def by_seeds(before: Spread, after: Spread, others: Noise | None = None) -> float | None:
+    """Give the p value of a difference between seeds' means: Student's t, with the deviation of both sides.
 
-    `pooled` is what seeds of other variants scatter, for where a side has one seed. None where nothing scatters.
+    For one seed each it is that within `others`, variants of several seeds. None where there is nothing to go by.
     """
-    if len(before) > 1 and len(after) > 1:
-        one, other = ((fmean(values), stdev(values), len(values)) for values in (before, after))
-        return by_spread(one, other)
-    if pooled is None or pooled.sd == 0:
+    degrees = before.seeds + after.seeds - 2
+    noise = others
+    if degrees:
+        squares = sum(side.sd**2 * (side.seeds - 1) for side in (before, after))
+        noise = Noise(math.sqrt(squares / degrees), degrees)
+    if noise is None or noise.sd == 0:
         return None
-    distance = fmean(after) - fmean(before)
-    error = pooled.sd * math.sqrt(1 / len(before) + 1 / len(after))
-    return float(2 * stats.t.sf(abs(distance) / error, pooled.degrees))
-
-
-def by_spread(before: tuple[float, float, int], after: tuple[float, float, int]) -> float | None:
-    """Give Welch's p value from mean, standard deviation and number of seeds, two or more; None where none scatter."""
-    if before[1] == after[1] == 0:
-        return None
-    return float(stats.ttest_ind_from_stats(*before, *after, equal_var=False).pvalue)
+    error = noise.sd * math.sqrt(1 / before.seeds + 1 / after.seeds)
+    return float(2 * stats.t.sf(abs(after.mean - before.mean) / error, noise.degrees))
 
 
 def binomial(before: float, after: float, images: int = TEST_IMAGES) -> float:
@@ -108,12 +115,3 @@ def verdict(p: float, better: bool) -> Verdict:
     if p > 1 - LEVEL:
         return "within noise"
     return "better" if better else "worse"
-
-
-def _seed_variance(right: np.ndarray) -> float:
-    """Give the variance between seeds' accuracies beyond what chance on each image makes; shares, not percent."""
-    seeds, images = right.shape
-    accuracy = right.mean(1, keepdims=True)
-    left = right - accuracy - right.mean(0) + accuracy.mean()
-    chance = float((left**2).sum()) / ((images - 1) * (seeds - 1))
-    return max(0.0, float(accuracy.var(ddof=1)) - chance / images)

@@ -51,7 +51,7 @@ def bytes_of(values: np.ndarray) -> np.ndarray:
     return np.round(255 * values).astype(np.uint8)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings(), st.tuples(levels, levels, levels), st.tuples(levels, levels, levels))
 def test_colours_do_not_matter(ink: np.ndarray, paper: tuple[float, ...], pen: tuple[float, ...]):
     if np.linalg.norm(np.subtract(paper, pen)) < 0.2:
@@ -59,14 +59,14 @@ def test_colours_do_not_matter(ink: np.ndarray, paper: tuple[float, ...], pen: t
     assert np.abs(digit_of(colours(ink, paper, pen)) - digit_of(colours(ink))).max() <= 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings())
 def test_inversion_does_not_matter(ink: np.ndarray):
     values = colours(ink, (0.1, 0.2, 0.3), (0.9, 0.6, 0.3))
     assert np.abs(digit_of(1 - values) - digit_of(values)).max() <= 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings(), st.tuples(*[st.integers(0, 60)] * 4))
 def test_margins_do_not_matter(ink: np.ndarray, margins: tuple[int, int, int, int]):
     up, down, left, right = margins
@@ -74,7 +74,7 @@ def test_margins_do_not_matter(ink: np.ndarray, margins: tuple[int, int, int, in
     assert np.array_equal(digit_of(colours(padded, 0.8, 0.1)), digit_of(colours(ink, 0.8, 0.1)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings(), st.floats(0.5, 4))
 def test_size_does_not_matter(ink: np.ndarray, factor: float):
     side = round(factor * SIDE)
@@ -82,7 +82,7 @@ def test_size_does_not_matter(ink: np.ndarray, factor: float):
     assert apart(digit_of(colours(scaled.clip(0, 1))), digit_of(colours(ink))) < 0.06
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings(), st.floats(-0.15, 0.15), st.floats(-0.15, 0.15))
 def test_light_from_one_side_does_not_matter(ink: np.ndarray, down: float, across: float):
     slope = np.linspace(-1, 1, SIDE)
@@ -90,7 +90,7 @@ def test_light_from_one_side_does_not_matter(ink: np.ndarray, down: float, acros
     assert apart(digit_of(colours(ink, 1, 0.2) * light[..., None]), digit_of(colours(ink))) < 0.06
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(ink=drawings(), pen=st.sampled_from([(0, 0, 0), (255, 255, 255), (0, 0, 180), (250, 240, 60)]))
 def test_transparency_does_not_matter(ink: np.ndarray, pen: tuple[int, int, int]):
     """Ink on nothing; a card on nothing; alpha that hides nothing."""
@@ -107,7 +107,7 @@ def test_transparency_does_not_matter(ink: np.ndarray, pen: tuple[int, int, int]
         assert np.abs(found - expected).max() <= 2
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings())
 def test_it_fits_the_box_and_its_centre_of_mass_is_in_the_middle(ink: np.ndarray):
     image = digit_of(colours(ink))
@@ -120,7 +120,7 @@ def test_it_fits_the_box_and_its_centre_of_mass_is_in_the_middle(ink: np.ndarray
     assert image.max() == 255
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(drawings())
 def test_a_digit_of_mnist_stays_nearly_as_it_is(ink: np.ndarray):
     image = digit_of(colours(ink))

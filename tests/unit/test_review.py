@@ -170,6 +170,12 @@ def test_stale_stages_of_one_kind_and_cause_are_one_row():
     assert "No stage is stale" not in text
 
 
+def test_of_many_reasons_the_first_are_told():
+    text = page.write(replace(NOTHING, stale={"report": [f"`{letter}` changed" for letter in "abcdefg"]}))
+    assert "### 1 stale stage\n" in text
+    assert "| `report` |  | `a` changed, `b` changed, `c` changed, `d` changed and 3 more |" in text
+
+
 def test_a_text_cannot_break_out_of_its_cell():
     text = page.write(replace(NOTHING, parameters=[Change("variants.a", "x | y", "<script>\n| b")]))
     assert "| `variants.a` | x \\| y | &lt;script> \\| b |" in text

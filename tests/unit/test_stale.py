@@ -58,7 +58,7 @@ def changed(**stages: list[Any]) -> dict[str, Any]:
         ),
         (
             changed(train_at_a=[{"changed deps": {"build/recipes/a.json": "modified"}}]),
-            {"train@a": ["`build/recipes/a.json` changed"]},
+            {"train@a": ["its recipe changed"]},
         ),
         (
             changed(report=[{"changed deps": {"reference/published.csv": "deleted"}}, "changed command"]),

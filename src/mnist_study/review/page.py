@@ -8,7 +8,7 @@ from mnist_study.page.markdown import count, table
 from mnist_study.review.comparison import Change
 from mnist_study.review.judge import TESTS
 
-NAMED = 4  # variants that a line names before it says how many more there are
+NAMED = 4  # variants or reasons that a line names before it says how many more there are
 SHOWN = ("test_accuracy", "parameters", "seeds")  # of a variant that is new or gone
 MEND = "`dvc repro` runs them; then `dvc push`, and commit dvc.lock, .dvc/store, metrics and reports together."
 
@@ -51,7 +51,7 @@ def _stale(stale: Mapping[str, Sequence[str]], following: Sequence[str]) -> str:
     for stage, reasons in stale.items():
         kind, _, name = stage.partition("@")
         groups.setdefault((kind, tuple(reasons)), []).append(name)
-    rows = [[f"`{kind}`", _names(names), "; ".join(reasons)] for (kind, reasons), names in groups.items()]
+    rows = [[f"`{kind}`", _names(names), _some(reasons)] for (kind, reasons), names in groups.items()]
     lines = [f"### {count(len(stale), 'stale stage')}", table(["stage", "of", "why"], rows)]
     if following:
         kinds: dict[str, list[str]] = {}
@@ -153,5 +153,9 @@ def _verdict(change: Change) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(f"`{name}`" for name in names[:NAMED] if name) + more
+    return _some([f"`{name}`" for name in names if name])
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return ", ".join(texts[:NAMED]) + more

@@ -36,7 +36,7 @@ def stale(status: Stages, locked: Stages, variants: Collection[str]) -> dict[str
     for stage, entries in status.items():
         if stage not in living:
             reasons[stage] = ["has not run"]
-        elif found := [*_differences(entries, written)]:
+        elif found := [*_differences(stage, entries, written)]:
             reasons[stage] = found
     for stage, lock in living.items():
         old = [f"dvc.lock has an older `{path}`" for path in _older(lock, written)]
@@ -72,15 +72,17 @@ def alive(locked: Stages, variants: Collection[str]) -> Stages:
     }
 
 
-def _differences(entries: list[Any], written: dict[str, str]) -> Iterator[str]:
+def _differences(stage: str, entries: list[Any], written: dict[str, str]) -> Iterator[str]:
     """Word what `dvc status` says of a stage, less what is about cached data."""
+    name = stage.partition("@")[2]
+    own = {f"{BUILD}recipes/{name}.json": "its recipe", f"{BUILD}policies/{name}.json": "its policy"}
     for entry in entries:
         if isinstance(entry, str):
             yield entry
             continue
         for path, how in entry.get("changed deps", {}).items():
             if path.startswith(BUILD) or not any(_overlap(path, out) for out in written):
-                yield f"`{path}` {'is gone' if how == 'deleted' else 'changed'}"
+                yield f"{own.get(path, f'`{path}`')} {'is gone' if how == 'deleted' else 'changed'}"
         for path in entry.get("changed outs", {}):
             if path.startswith(IN_GIT):
                 yield f"`{path}` is not what it wrote"

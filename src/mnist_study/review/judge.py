@@ -81,7 +81,7 @@ class Judge:
         changed = [name for name in rows if self.before.variants[name] != self.after.variants[name]]
         pairs = [self._right(name) for name in changed]
         gains = [noise.gain(*pair) for pair in pairs if pair]
-        if len(gains) < len(changed):
+        if not gains or len(gains) < len(changed):
             return change
         return replace(change, test="paired", p=noise.mean_gain(gains, len(rows)).p())
 

@@ -4,7 +4,9 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro study params test test-slow test-faults bench bench-target check format dag clean
+BASE ?= main
+export BASE
+.PHONY: help setup repro study review params test test-slow test-faults bench bench-target check format dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +32,12 @@ study: setup ## repro with several variants at once (JOBS=n says how many)
 
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
+
+# configure and download run without DVC here, so dvc.lock stays as it is; what they say is not part of the page
+review: setup ## print what this branch changes against BASE (main), as Markdown; fails where a stage is stale
+	@.venv/bin/python -m stages.configure
+	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
+	@.venv/bin/python -m mnist_study.review "$$BASE"
 
 test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"

@@ -104,8 +104,8 @@ def test_an_architecture_imports_torch_and_layers_only(architecture: str):
     assert {name.split(".")[0] for name in names} == {"torch", "layers"}
 
 
-def test_params_and_reporting_need_no_torch():
-    names = ("params", "metrics", "statistics", "reporting")
+def test_params_reporting_review_and_reading_pictures_need_no_torch():
+    names = ("params", "metrics", "statistics", "reporting", "review.__main__", "predict.picture", "predict.digit")
     modules = ", ".join(f"mnist_study.{name}" for name in names)
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

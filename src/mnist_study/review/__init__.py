@@ -1,0 +1,1 @@
+"""`make review`: what a branch changes, and whether a changed metric is more than noise."""

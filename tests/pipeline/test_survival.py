@@ -27,6 +27,7 @@ RECIPE = replace(
     ema=0.9,
     fade_epochs=4,
     engine="fast",
+    precision="bf16",
 )
 KILLS = 10
 FAULTS = [pytest.mark.slow, pytest.mark.faults]

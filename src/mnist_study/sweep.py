@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from mnist_study import console, engines, mnist, models, normalisation, params, replicas
 from mnist_study.augmentation import Policy
@@ -78,14 +79,28 @@ def trials(plan: Path) -> dict[str, params.Plan]:
     """Make each trial's changes and check what comes out; raises StudyError where that is no params.yaml."""
     architectures = {name: summary.options(name) for name in summary.architectures()}
     yaml = YAML(typ="safe", pure=True)
-    raw = yaml.load(plan.read_text())
+    try:
+        raw = yaml.load(plan.read_text())
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{plan}: not valid YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(raw, dict) or not isinstance(raw.get("trials"), dict):
+        raise StudyError(
+            f"{plan}: has no `trials`, a name for each set of changes, such as {{slow: {{train.lr: 0.01}}}}"
+        )
     checked = {}
     with tempfile.TemporaryDirectory() as folder:
         for trial, changes in raw.pop("trials").items():
             changed = copy.deepcopy(raw)
+            if not isinstance(changes, dict):
+                raise StudyError(
+                    f"{plan}: trials.{trial}: {changes!r} given; allowed are keys with their values, or {{}}"
+                )
             for key, value in changes.items():
-                *sections, last = key.split(".")
-                functools.reduce(dict.__getitem__, sections, changed)[last] = value
+                *sections, last = str(key).split(".")
+                try:
+                    functools.reduce(dict.__getitem__, sections, changed)[last] = value
+                except (KeyError, TypeError):
+                    raise StudyError(f"{plan}: trials.{trial}.{key}: there is no section of that name") from None
             file = Path(folder) / f"{plan.stem}, {trial}"
             yaml.dump(changed, file)
             checked[trial] = params.load(file, architectures, summary.count_parameters)

@@ -96,6 +96,22 @@ def test_a_mistake_in_a_trial_is_named(plan: Path):
         sweep.trials(plan)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("trials:", "trails:", "plan.yaml: has no `trials`"),
+        ("train.lr: 0.01", "trian.lr: 0.01", r"plan.yaml: trials\.slow\.trian\.lr: there is no section of that name"),
+        ("slow: {train.lr: 0.01}", "slow: 3", r"plan.yaml: trials\.slow: 3 given; allowed are keys"),
+        ("target: {", "target: {{", "plan.yaml: not valid YAML"),
+    ],
+)
+def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: str):
+    plan.write_text(PLAN.replace(old, new))
+    with pytest.raises(StudyError, match=message) as error:
+        sweep.trials(plan)
+    assert "\n" not in str(error.value)
+
+
 def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
     first = next(iter(sweep.waiting(plan, training_images, set())))
     assert sweep.one(first) == sweep.one(first)

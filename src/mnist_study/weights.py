@@ -19,5 +19,5 @@ def load(model: nn.Module, path: Path) -> None:
     try:
         model.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[-1].strip()  # torch's first line only says that there are errors
         raise StudyError(f"{path}: not the weights of this network ({reason})") from None

@@ -54,15 +54,16 @@ def test_the_architectures_are_these():
 
 
 def test_a_layout_names_the_champions_layers():
-    layers = rows(build("champion", layout="8 12 pool 16"))
+    layers = rows(build("champion", layout="8 12 pool 6x1 16"))
     sizes = [written(layer.output_size) for layer in layers if layer.name.startswith(("Conv2d", "MaxPool2d"))]
-    assert sizes == ["8x28x28", "12x28x28", "12x14x14", "16x14x14"]
-    assert sum(layer.parameters for layer in layers) == 9 * (8 + 8 * 12 + 12 * 16) + 2 * (8 + 12 + 16) + 170
+    assert sizes == ["8x28x28", "12x28x28", "12x14x14", "6x14x14", "16x14x14"]
+    filters = 9 * (8 + 8 * 12 + 6 * 16) + 12 * 6
+    assert sum(layer.parameters for layer in layers) == filters + 2 * (8 + 12 + 6 + 16) + 170
 
 
-@pytest.mark.parametrize("layout", ["8 twelve", "8 0", "8 -4", "8 Pool"])
+@pytest.mark.parametrize("layout", ["8 twelve", "8 0", "8 -4", "8 Pool", "8 4x3", "8 x1"])
 def test_a_layout_of_anything_else_is_refused(layout):
-    with pytest.raises(ValueError, match=f"layout: '{layout.split()[1]}' given; allowed are widths and the word pool"):
+    with pytest.raises(ValueError, match=f"layout: '{layout.split()[1]}' given; allowed are widths, as 16 or 16x1"):
         build("champion", layout=layout)
 
 

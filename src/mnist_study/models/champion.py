@@ -1,6 +1,7 @@
-"""Champion: padded 3x3 convolutions with batch norm and ReLU, pooled where `layout` says, global average, linear.
+"""Champion: convolutions with batch norm and ReLU, pooled where `layout` says, global average, linear.
 
-Not in the study. `layout` is the widths of the convolutions in their order, with `pool` for each halving by maximum.
+Not in the study. `layout` is the widths of the padded 3x3 convolutions in their order, with `x1` after that of a 1x1
+convolution, and `pool` for each halving by maximum.
 """
 
 from torch import nn
@@ -16,9 +17,10 @@ def build(*, layout: str = "10 16 pool 16 24 pool 24 24") -> nn.Sequential:
         if word == "pool":
             layers.append(nn.MaxPool2d(2))
             continue
-        if not word.isdecimal() or int(word) == 0:
-            raise ValueError(f"layout: {word!r} given; allowed are widths and the word pool")
-        width = int(word)
-        layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        side, number = (1, word.removesuffix("x1")) if word.endswith("x1") else (3, word)
+        if not number.isdecimal() or int(number) == 0:
+            raise ValueError(f"layout: {word!r} given; allowed are widths, as 16 or 16x1, and the word pool")
+        width = int(number)
+        layers += [nn.Conv2d(channels, width, side, padding=side // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         channels = width
     return nn.Sequential(*layers, *global_average(), nn.Linear(channels, 10))

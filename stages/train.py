@@ -11,13 +11,14 @@ from mnist_study.recipe import Recipe
 def main(variant: str) -> None:
     """Read the recipe, its policy and the images; write models/<variant>/ and results/training/<variant>.json.
 
-    Until then build/checkpoints/<variant>/ holds checkpoints and build/progress/<variant>.json how far it is.
+    Until then build/checkpoints/<variant>/ holds checkpoints, build/progress/<variant>.json how far it is, and the
+    report's table of learning curves each epoch so far.
     """
     recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
     policy = Path("data/transforms") / f"{recipe.augmentation}.json"
     checkpoints = Path("build/checkpoints") / variant
-
-    with progress.display(recipe, Path("build/progress") / f"{variant}.json") as show:
+    status, curves = Path("build/progress") / f"{variant}.json", Path("reports/plots/learning_curves.csv")
+    with progress.display(recipe, status, curves) as show:
         trained = replicas.train_all(recipe, policy, Path("data/mnist"), checkpoints, show)
 
     for replica in trained:

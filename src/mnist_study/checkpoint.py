@@ -26,7 +26,8 @@ from mnist_study.engines import Engine
 from mnist_study.mnist import Split
 from mnist_study.recipe import Recipe
 
-SHOWING = {"mnist_study.console", "mnist_study.progress"}  # loaded beside training, without a part in it
+# Loaded beside training, without a part in it.
+SHOWING = {f"mnist_study.{name}" for name in ("console", "curves", "progress")}
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
+from mnist_study import curves
 from mnist_study.outcomes import Study
 from mnist_study.statistics import TEST_IMAGES
 
 
 def learning_curves(study: Study) -> str:
-    """Give the CSV of every epoch of every seed: losses in nats, accuracies in percent."""
-    values = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+    """Give the CSV of every epoch of every seed."""
     lines = [
-        (name, replica["seed"], row["epoch"], *(f"{row[value]:.4f}" for value in values))
+        curves.line(name, replica["seed"], row)
         for name, outcome in study.outcomes.items()
         for replica in outcome.training["replicas"]
         for row in replica["history"]
     ]
-    return _csv(("variant", "seed", "epoch", *values), lines)
+    return curves.table(lines)
 
 
 def leaderboard(study: Study) -> str:

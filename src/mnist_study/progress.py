@@ -1,4 +1,4 @@
-"""How training shows itself: bars on a terminal, plain lines elsewhere, and a small file for whoever watches."""
+"""How training shows itself: bars on a terminal, plain lines elsewhere, and files for whoever watches."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mnist_study import files
+from mnist_study import curves, files
 from mnist_study.messages import Note
 from mnist_study.messages import Progress as Sign
 from mnist_study.recipe import Recipe
@@ -47,8 +47,8 @@ class Pace:
 class Display:
     """Shows the messages of several seeds; call it with each. `bars` is None where there is no terminal."""
 
-    def __init__(self, recipe: Recipe, status: Path, bars: Progress | None) -> None:
-        self.recipe, self.status, self.bars = recipe, status, bars
+    def __init__(self, recipe: Recipe, status: Path, table: Path, bars: Progress | None) -> None:
+        self.recipe, self.status, self.table, self.bars = recipe, status, table, bars
         self.pace = Pace()
         self.tasks: dict[int, TaskID] = {}
         self.told: set[str] = set()
@@ -61,6 +61,7 @@ class Display:
             self.pace.add(message)
             self._show(message)
             self._write_status(message)
+            self._add_to_curves(message)
         elif message.text not in self.told:
             self.told.add(message.text)
             self._print(message.text)
@@ -113,16 +114,22 @@ class Display:
         with suppress(OSError):  # a full disk stops no training
             files.write(self.status, json.dumps(status).encode())
 
+    def _add_to_curves(self, sign: Sign) -> None:
+        """Let the learning curves grow with each epoch: DVC's plots and its extension for VS Code show them."""
+        if sign.epoch_ended is not None:
+            with suppress(OSError, ValueError):  # a table that cannot be read or written stops no training
+                curves.add(self.table, self.recipe.variant, sign.seed, sign.epoch_ended)
+
 
 @contextmanager
-def display(recipe: Recipe, status: Path) -> Iterator[Display]:
-    """Show the training of a variant's seeds, and keep the file `status` meanwhile."""
+def display(recipe: Recipe, status: Path, table: Path) -> Iterator[Display]:
+    """Show the training of a variant's seeds, keep the file `status` meanwhile, and add each epoch to the `table`."""
     console = Console()
     try:
         if not console.is_terminal:
-            yield Display(recipe, status, None)
+            yield Display(recipe, status, table, None)
             return
         with Progress(*COLUMNS, console=console) as bars:
-            yield Display(recipe, status, bars)
+            yield Display(recipe, status, table, bars)
     finally:
         status.unlink(missing_ok=True)

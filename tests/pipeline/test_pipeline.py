@@ -36,6 +36,7 @@ def test_training_again_gives_the_same_lock(checkout: Checkout):
     before = (checkout.folder / "dvc.lock").read_bytes()
     assert checkout.repro("--force", "--single-item", f"train@{ONE}") == [f"train@{ONE}"]
     assert (checkout.folder / "dvc.lock").read_bytes() == before
+    assert checkout.git_status() == ""  # the learning curves were drawn anew, to the same bytes
 
 
 def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):

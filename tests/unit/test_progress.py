@@ -20,7 +20,7 @@ from mnist_study.errors import StudyError
 from mnist_study.messages import Note, Progress
 from mnist_study.recipe import Recipe
 
-ROW = {"test_accuracy": 98.76}
+ROW = {"epoch": 1, "train_loss": 1.25, "train_accuracy": 50.0, "test_loss": 0.5, "test_accuracy": 98.76}
 
 
 def sign(seed: int = 0, epoch: int = 1, images: int = 320, loss: float = 1.5, row: dict | None = None) -> Progress:
@@ -28,7 +28,7 @@ def sign(seed: int = 0, epoch: int = 1, images: int = 320, loss: float = 1.5, ro
 
 
 def test_a_plain_line_an_epoch_and_a_note_once(recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    with progress.display(recipe, tmp_path / "tiny.json") as show:
+    with progress.display(recipe, tmp_path / "tiny.json", tmp_path / "curves.csv") as show:
         show(Note("torch trains this one"))
         show(Note("torch trains this one"))
         show(sign(seed=3))
@@ -43,7 +43,7 @@ def test_a_bar_for_each_seed(recipe: Recipe, tmp_path: Path):
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True, width=160)
     with Bars(*progress.COLUMNS, console=terminal) as bars:
-        show = progress.Display(recipe, tmp_path / "tiny.json", bars)
+        show = progress.Display(recipe, tmp_path / "tiny.json", tmp_path / "curves.csv", bars)
         show(sign(seed=0))
         show(Note("seed 1 [resumed]"))
         show(sign(seed=1, epoch=2, images=640, loss=0.5, row=ROW))
@@ -62,7 +62,7 @@ def test_a_file_tells_how_far_it_is_and_goes(recipe: Recipe, tmp_path: Path, mon
     def status() -> dict:
         return json.loads(path.read_text())
 
-    with progress.display(replace(recipe, seeds=(3, 4)), path) as show:
+    with progress.display(replace(recipe, seeds=(3, 4)), path, tmp_path / "curves.csv") as show:
         show(sign(seed=3, images=64))
         assert status() == {
             "epoch": 1,

@@ -24,6 +24,7 @@ function marks(svg) {
 
 function plot(place) {
   const svg = place.querySelector("svg");
+  if (!svg) return { id: place.id, marks: {}, texts: [], cut: [] };
   const edge = svg.getBoundingClientRect();
   const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent);
   const cut = texts.filter((text) => {

@@ -106,7 +106,10 @@ def browser() -> str:
 
 @pytest.fixture(scope="module")
 def pages(browser: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Four pages: this checkout's own report, a study of 62 variants, two revisions of it, and one without Vega."""
+    """Make the pages: this checkout's own report, a study of 62 variants, two revisions of it, and one without Vega.
+
+    And a copy of the last, with files on this machine for the addresses that DVC writes.
+    """
     if not (ROOT / "dvc_plots" / "vega").is_dir():
         pytest.fail("dvc_plots/vega is missing: `make test-pages` fetches it", pytrace=False)
     folder = tmp_path_factory.mktemp("pages")
@@ -119,6 +122,11 @@ def pages(browser: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     project.write(AGAIN)
     made["two"] = project.page(folder / "two", "diff", "HEAD")
     made["bare"] = project.page(folder / "bare", "show", vega=False)
+    text = made["bare"].read_text()
+    files = f"{(ROOT / 'dvc_plots' / 'vega').as_uri()}/"
+    shutil.copytree(folder / "bare", folder / "network")
+    made["network"] = folder / "network" / "index.html"
+    made["network"].write_text(re.sub(r'https:[^"]*/(vega[a-z-]*)@[^"]*', rf"{files}\1.min.js", text))
     return made
 
 
@@ -199,3 +207,11 @@ def test_without_vega_and_without_network_the_page_says_so(browser: str, pages: 
     assert findings["plots"] == []
     assert len(findings["images"]) == len(POLICIES)
     assert sum(script.startswith("https:") for script in findings["scripts"]) == 3  # what DVC's own page asks for
+
+
+def test_without_vega_beside_it_the_page_takes_what_dvc_takes(browser: str, pages: dict[str, Path]):
+    findings = opened(browser, pages["network"])
+    assert len(findings["errors"]) == 3  # the files that are not beside it
+    assert findings["note"] == ""
+    assert findings["plots"][0]["marks"]["line"] > 0
+    assert len(findings["plots"]) == 3

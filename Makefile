@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params test test-slow test-faults bench bench-target check format dag clean
+.PHONY: help setup repro study review params test test-slow test-faults test-pages plots bench bench-target check format dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,14 +39,23 @@ review: setup ## print what this branch changes against BASE (main), as Markdown
 	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
 	@.venv/bin/python -m mnist_study.review "$$BASE"
 
+# dvc_plots holds all that its page needs; `dvc plots diff` then writes to the same place
+plots: setup ## write dvc_plots/index.html, which opens without network
+	.venv/bin/python -m mnist_study.vega dvc_plots/vega
+	.venv/bin/dvc plots show
+
 test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three minutes)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults and not pages"
 
 test-faults: setup ## kill and interrupt real trainings, again and again (eight minutes)
 	.venv/bin/pytest -m faults
+
+test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)
+	.venv/bin/python -m mnist_study.vega dvc_plots/vega
+	.venv/bin/pytest -m pages
 
 bench: setup ## time the engines and a plain recipe side by side; ONLY="fast and transition_fc" chooses
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from mnist_study.augmentation import NEUTRAL, RANGES
+from mnist_study.metrics import CHAMPIONS
 from mnist_study.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +81,13 @@ def test_every_dep_of_every_stage_exists():
         for dep in stage.get("do", stage)["deps"]:
             if dep.startswith(("src/", "stages/", "reference/")) and "${" not in dep:
                 assert (ROOT / dep).exists(), dep
+
+
+def test_the_artifacts_are_the_champions_weights():
+    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
+    assert {name: artifact["path"] for name, artifact in artifacts.items()} == {
+        name: f"models/{name}" for name in CHAMPIONS
+    }
 
 
 def imports(file: Path) -> set[str]:

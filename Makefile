@@ -6,7 +6,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params test test-slow test-faults test-pages plots bench bench-target check format dag clean
+.PHONY: help setup repro study review params plots test test-slow test-faults test-experiments test-pages bench \
+        bench-target check format dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -48,10 +49,13 @@ test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three minutes)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults and not pages"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments)"
 
 test-faults: setup ## kill and interrupt real trainings, again and again (eight minutes)
 	.venv/bin/pytest -m faults
+
+test-experiments: setup ## type the commands of docs/experiments.md, on a tiny study (four minutes)
+	.venv/bin/pytest --numprocesses 2 -m experiments
 
 test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)
 	.venv/bin/python -m mnist_study.vega dvc_plots/vega

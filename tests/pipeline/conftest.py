@@ -30,9 +30,9 @@ schedulers:
 augmentations:
   rotate: {rotation: 7}
 variants:
-  one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64}
   two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64,
                              engine: fast}
+  one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64}
 """
 
 

@@ -146,7 +146,7 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ),
         ({"variants__first__ema": 1}, r"variants\.first\.ema: 1 given; allowed is less than 1"),
         ({"variants__first__scheduler": None}, r"variants\.first\.scheduler: missing"),
-        ({"variants__a.b": {}}, r"variants\.a\.b: a name is letters, digits, _ and -"),
+        ({"variants__a.b": {}}, r"variants\.a\.b: a name is up to 100 letters, digits, _ and -"),
         ({"variants__../x": {}}, r"variants\.\.\./x: a name is"),
         ({"variants__FIRST": {}}, r"differs from (first|FIRST) in capitals only"),
         ({"variants__second__model": {"width": [1]}}, r"second\.model: .* given; width must be a finite number"),

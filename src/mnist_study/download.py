@@ -93,7 +93,7 @@ def _each(sources: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tup
 
 
 def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
-    """Give the four files by name, checked; where they do not come, tell a full disk, which sources word in many ways."""
+    """Give the four files by name, checked; a full disk, which each source words in its own way, is named."""
     try:
         return _checked(source(work, seconds))
     except (SourceError, OSError) as error:

@@ -89,7 +89,9 @@ def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
     mistakes, seen = [], {}
     for name in map(str, _mapping(raw, section)):
         if not NAME.fullmatch(name):
-            mistakes.append(f"{section}.{name}: a name is up to 100 letters, digits, _ and -, and begins with a letter or _")
+            mistakes.append(
+                f"{section}.{name}: a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
+            )
         twin = seen.setdefault(name.casefold(), name)
         if twin != name:
             mistakes.append(f"{section}.{name}: differs from {twin} in capitals only, so their files may be the same")

@@ -19,6 +19,7 @@ from mnist_study.recipe import Recipe
 from mnist_study.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
 from mnist_study.wording import allowed, explain, one_line, shown
 
+A_NAME = "a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")  # a file's name has room for 255
 
 
@@ -89,9 +90,7 @@ def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
     mistakes, seen = [], {}
     for name in map(str, _mapping(raw, section)):
         if not NAME.fullmatch(name):
-            mistakes.append(
-                f"{section}.{name}: a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
-            )
+            mistakes.append(f"{section}.{name}: {A_NAME}")
         twin = seen.setdefault(name.casefold(), name)
         if twin != name:
             mistakes.append(f"{section}.{name}: differs from {twin} in capitals only, so their files may be the same")

@@ -15,6 +15,7 @@ LONGEST_LINE = 1000
 _repr = reprlib.Repr()  # Python's own would write out all of a value that holds itself many times over
 _repr.maxstring = _repr.maxother = _repr.maxlong = 2 * LONGEST_VALUE
 _repr.maxlist = _repr.maxdict = 20
+_repr.maxlevel = 3
 
 
 def shown(given: object) -> str:

@@ -14,6 +14,8 @@ from mnist_study import params
 from mnist_study.errors import StudyError
 from tests.unit.test_params import ARCHITECTURES, GOOD, count
 
+pytestmark = pytest.mark.faults
+
 KEYS = sorted({word.strip("{}:,[]") for word in GOOD.split() if word.endswith(":")})
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(KEYS) | st.text(max_size=8)
 values = st.recursive(

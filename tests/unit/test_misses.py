@@ -64,6 +64,7 @@ def test_predictions_of_other_images_are_refused(predictions, confusions, tiny_m
         misses.read(confusions, predictions, tiny_mnist)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "content",
     [b"", b"half a file", pickle.dumps({"predicted": [1]}), b"PK\x03\x04 a damaged archive"],

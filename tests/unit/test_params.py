@@ -100,6 +100,7 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
     assert study.recipes[1].lr == 0.00005
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -174,6 +175,7 @@ def test_a_mistake_in_train_is_told_once_and_not_for_every_variant(tmp_path: Pat
     ]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -10,25 +10,25 @@ from mnist_study.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
 MD5 = Path("files/md5")
+RESTORE = "`dvc pull --allow-missing --force`, `dvc checkout --allow-missing --force --relink` and `dvc repro`"
 SHOWN = 5  # findings of one kind; the others are counted
 
 
 def check_store(top: Path) -> Iterator[Finding]:
     """Tell a store that is gone, and objects in it that are damaged; git has them all."""
     if not (top / STORE / MD5).is_dir():
-        yield Finding(f"{STORE} is missing", f"`git checkout -- {STORE}` restores it")
+        yield Finding(f"{STORE} is missing", f"`git checkout -- {STORE}`, then `dvc pull --allow-missing`")
         return
     for path in _damaged(top / STORE):
         name = path.relative_to(top)
-        yield Finding(f"{name} is damaged", f"`git checkout -- {name}` restores it")
+        yield Finding(f"{name} is damaged", f"`git checkout -- {name}`, then `dvc pull --allow-missing`")
 
 
 def check_cache(top: Path) -> Iterator[Finding]:
     """Tell objects that are damaged; DVC trusts those and hands them out."""
     for path in _damaged(top / CACHE):
         name = path.relative_to(top)
-        cure = f"`rm -f {name}`, then `dvc pull --allow-missing --force` and `dvc repro`"
-        yield Finding(f"{name} is damaged", cure)
+        yield Finding(f"{name} is damaged", f"`rm -f {name}`, then {RESTORE}")
 
 
 def check_restorable(top: Path) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def check_restorable(top: Path) -> Iterator[Finding]:
     lost = [stage for stage, outs in stages.items() if not all(_held(top, md5) for _, md5 in outs if _kept(stage))]
     if lost:
         shown = ", ".join(lost[:SHOWN]) + (f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")
-        cure = f"`git checkout -- {STORE}` where they were committed; else `dvc repro` makes them again"
+        cure = f"where they were committed `git checkout -- {STORE}`; else `dvc repro` makes them again"
         yield Finding(f"neither cache nor store has what these stages made: {shown}", cure)
 
 

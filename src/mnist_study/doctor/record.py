@@ -32,9 +32,9 @@ def check(top: Path) -> Iterator[Finding]:
 def stages(text: str) -> dict[str, list[tuple[str, str]]]:
     """Give each stage's outs, with their MD5."""
     names = list(ENTRY.finditer(text))
-    ends = [found.start() for found in names[1:]] + [len(text)]
+    starts = [name.start() for name in names] + [len(text)]
     found = {}
-    for name, end in zip(names, ends, strict=True):
+    for name, end in zip(names, starts[1:], strict=True):
         entry = text[name.end() : end]
         _, marker, outs = entry.partition("    outs:\n")
         found[name[1]] = OUT.findall(outs) if marker else []

@@ -12,10 +12,11 @@ import tarfile
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
 
-import atheris  # pyright: ignore[reportMissingImports] - `make fuzz` installs it, into build/
+atheris = import_module("atheris")  # `make fuzz` installs it, into build/
 
 with atheris.instrument_imports(include=["mnist_study", "ruamel.yaml", "tarfile"]):
     from mnist_study import download, mnist, params

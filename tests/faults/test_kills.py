@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,7 @@ def changed(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Che
     return checkout
 
 
-def copies(checkout: Checkout, folder: Path) -> Iterator[Checkout]:
+def copies(checkout: Checkout, folder: Path) -> Generator[Checkout]:
     for number in range(10 * KILLS):
         shutil.copytree(checkout.folder, folder / str(number))
         yield Checkout(folder / str(number), checkout.mnist)

@@ -24,13 +24,13 @@ PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-
 	$(PIP) --editable .
 	@touch $@
 
+# --force: what a run that was killed left unrecorded is made again anyway, and would stop the pull
 repro: setup ## restore what is cached in the repository, then run what is stale
 	.venv/bin/python -m mnist_study.doctor --quick
 	.venv/bin/python -m stages.configure --check
-	.venv/bin/dvc pull --allow-missing
+	.venv/bin/dvc pull --allow-missing --force
 	.venv/bin/dvc repro
 
-# --force: what a run that was killed left unrecorded is made again anyway
 study: setup ## repro with several variants at once (JOBS=n says how many)
 	.venv/bin/python -m mnist_study.doctor --quick
 	.venv/bin/python -m stages.configure --check

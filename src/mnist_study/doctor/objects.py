@@ -17,11 +17,11 @@ SHOWN = 5  # findings of one kind; the others are counted
 def check_store(top: Path) -> Iterator[Finding]:
     """Tell a store that is gone, and objects in it that are damaged; git has them all."""
     if not (top / STORE / MD5).is_dir():
-        yield Finding(f"{STORE} is missing", f"`git checkout -- {STORE}`, then `dvc pull --allow-missing`")
+        yield Finding(f"{STORE} is missing", f"`git checkout -- {STORE}`, then `dvc pull --allow-missing --force`")
         return
     for path in _damaged(top / STORE):
         name = path.relative_to(top)
-        yield Finding(f"{name} is damaged", f"`git checkout -- {name}`, then `dvc pull --allow-missing`")
+        yield Finding(f"{name} is damaged", f"`git checkout -- {name}`, then `dvc pull --allow-missing --force`")
 
 
 def check_cache(top: Path) -> Iterator[Finding]:

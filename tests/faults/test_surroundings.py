@@ -31,11 +31,16 @@ def room(tmp_path: Path) -> Iterator[Path]:
 
 def python_for(who: list[str]) -> dict[str, str]:
     """The environment in which that user has a Python with our packages; root's own may be in a closed folder."""
-    if subprocess.run([*who, sys.executable, "-c", "import dvc"], capture_output=True).returncode == 0:
+    if subprocess.run([*who, "/usr/bin/env", sys.executable, "-c", "import dvc"], capture_output=True).returncode == 0:
         return {"PYTHON": sys.executable}
     other = shutil.which(f"python3.{sys.version_info[1]}", path="/usr/local/bin:/usr/bin")
     packages = {"PYTHONPATH": next(path for path in sys.path if path.endswith("site-packages"))}
-    if not other or subprocess.run([*who, other, "-c", "import dvc"], env=packages, capture_output=True).returncode:
+    if (
+        not other
+        or subprocess.run(
+            [*who, "/usr/bin/env", other, "-c", "import dvc"], env=packages, capture_output=True
+        ).returncode
+    ):
         pytest.skip("no Python that an ordinary user may run")
     return {"PYTHON": other, **packages}
 

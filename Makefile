@@ -6,33 +6,42 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params plots test test-slow test-faults test-experiments test-pages bench \
-        bench-target check format dag clean
+.PHONY: help setup repro study review params doctor plots test test-slow test-faults test-experiments test-pages fuzz \
+        bench bench-target check format lock dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: .venv/installed ## make .venv and install requirements.txt into it, once
+setup: .venv/installed ## make .venv and install requirements.lock into it, once
 
-.venv/installed: requirements.txt pyproject.toml
+# Without isolation, which would fetch whatever is newest to build with; without dependencies, which the lock file names.
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+.venv/installed: requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(PIP) --require-hashes --requirement requirements-build.lock
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --editable .
 	@touch $@
 
+# --force: what a run that was killed left unrecorded is made again anyway, and would stop the pull
 repro: setup ## restore what is cached in the repository, then run what is stale
+	.venv/bin/python -m mnist_study.doctor --quick
 	.venv/bin/python -m stages.configure --check
-	.venv/bin/dvc pull --allow-missing
+	.venv/bin/dvc pull --allow-missing --force
 	.venv/bin/dvc repro
 
-# --force: what a run that was killed left unrecorded is made again anyway
 study: setup ## repro with several variants at once (JOBS=n says how many)
+	.venv/bin/python -m mnist_study.doctor --quick
 	.venv/bin/python -m stages.configure --check
 	.venv/bin/dvc pull --allow-missing --force
 	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS))
 
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
+
+doctor: setup ## look for what is missing, damaged or left over; a line each, with the command that heals it
+	@.venv/bin/python -m mnist_study.doctor
 
 # configure and download run without DVC here, so dvc.lock stays as it is; what they say is not part of the page
 review: setup ## print what this branch changes against BASE (main), as Markdown; fails where a stage is stale
@@ -51,7 +60,7 @@ test: setup ## run the default tests (under 90 s on two cores)
 test-slow: setup ## run the tests that take longer (three minutes)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments)"
 
-test-faults: setup ## kill and interrupt real trainings, again and again (eight minutes)
+test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour)
 	.venv/bin/pytest -m faults
 
 test-experiments: setup ## type the commands of docs/experiments.md, on a tiny study (four minutes)
@@ -60,6 +69,11 @@ test-experiments: setup ## type the commands of docs/experiments.md, on a tiny s
 test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)
 	.venv/bin/python -m mnist_study.vega dvc_plots/vega
 	.venv/bin/pytest -m pages
+
+fuzz: setup ## feed made-up files to the readers of params.yaml, IDX files and tarballs; SECONDS_EACH=600
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0
+	for kind in params idx tarball; do PYTHONPATH=build/fuzz .venv/bin/python -m tests.faults.fuzz $$kind \
+	    -max_total_time=$(or $(SECONDS_EACH),60) || exit 1; done
 
 bench: setup ## time the engines and a plain recipe side by side; ONLY="fast and transition_fc" chooses
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"
@@ -75,6 +89,14 @@ check: setup ## lint, format and type checks
 format: setup ## let ruff put the code in order
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+
+lock: setup ## write requirements.lock and requirements-build.lock from requirements.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/uv --no-deps uv==0.13.9
+	for file in requirements requirements-build; do head -2 $$file.lock | grep '^#' > build/$$file.head; done
+	grep -v '^-e' requirements.txt | build/uv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --quiet - > build/all.lock
+	cat build/requirements.head build/all.lock > requirements.lock
+	awk '/^[a-z]/ { kept = /^setuptools==/ } kept' build/all.lock | cat build/requirements-build.head - > requirements-build.lock
 
 dag: setup ## print the stages as a mermaid diagram
 	.venv/bin/dvc dag --mermaid --collapse-foreach-matrix

@@ -29,9 +29,12 @@ def main(*, only_check: bool) -> None:
     for folder in ("policies", "recipes"):
         shutil.rmtree(build / folder, ignore_errors=True)
         (build / folder).mkdir(parents=True)
-    files = plan.files() | {"networks.json": networks.to_json(summary.networks(plan.recipes))}
-    for name, text in files.items():
-        (build / name).write_text(text)
+    texts = plan.files() | {"networks.json": networks.to_json(summary.networks(plan.recipes))}
+    for name, text in texts.items():
+        try:
+            (build / name).write_text(text)
+        except OSError as error:  # that of a full disk comes without a name
+            raise OSError(error.errno, error.strerror, str(build / name)) from error
 
 
 def in_workspace_of_an_experiment() -> bool:
@@ -41,8 +44,7 @@ def in_workspace_of_an_experiment() -> bool:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    arguments = parser.parse_args()
     with console.plain_errors():
-        main(only_check=arguments.check)
+        parser = argparse.ArgumentParser(description=__doc__)
+        parser.add_argument("--check", action="store_true", help="write nothing")
+        main(only_check=parser.parse_args().check)

@@ -21,7 +21,7 @@ def main() -> None:
         evaluation=EVALUATION,
         published=Path("reference/published.csv"),
     )
-    missed = misses.read(names, PREDICTIONS, Path("data/mnist"))
+    missed = misses.read(study.confusions(), PREDICTIONS, Path("data/mnist"))
     reporting.write(study, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 
 

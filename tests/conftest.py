@@ -67,3 +67,22 @@ def tiny_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recipe() -> Recipe:
     return TINY
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test marked `faults` is one fault, unless it records how many it is."""
+    for item in items:
+        if item.get_closest_marker("faults"):
+            item.user_properties.append(("faults", 1))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many faults were tried and survived."""
+
+    def count(*outcomes: str) -> int:
+        reports = [report for outcome in outcomes for report in terminalreporter.getreports(outcome)]
+        return sum(int(dict(report.user_properties).get("faults", 0)) for report in reports)
+
+    survived, lost = count("passed"), count("failed", "error")
+    if survived or lost:
+        terminalreporter.write_line(f"{survived + lost} faults tried, {survived} survived")

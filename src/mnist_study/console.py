@@ -1,6 +1,7 @@
 """A stage's two ends on the command line: its one argument, and the one line of an error."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from types import FrameType
 
 from mnist_study.errors import StudyError
 
+DEBUG = "--debug"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -37,15 +39,21 @@ def plain_errors() -> Iterator[None]:
     """End the process with the error's own lines and status 1, without a traceback.
 
     After Ctrl-C the status is 130, after SIGTERM 143, and a second such signal does nothing. A traceback of an error is
-    shown all the same where the environment variable MNIST_STUDY_DEBUG is set.
+    shown all the same after the option --debug, which every command has, and with the environment variable
+    MNIST_STUDY_DEBUG.
     """
+    debug = DEBUG in sys.argv[1:] or bool(os.environ.get("MNIST_STUDY_DEBUG"))
+    sys.argv[1:] = [argument for argument in sys.argv[1:] if argument != DEBUG]  # the commands' own parsers follow
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to end
     before = {}
     try:
         for number in SIGNALS:
             before[number] = signal.signal(number, _interrupt)
         yield
     except (StudyError, OSError) as error:
-        if os.environ.get("MNIST_STUDY_DEBUG"):
+        if debug:
             raise
         for line in _words(error).splitlines():
             print(f"error: {line}", file=sys.stderr)

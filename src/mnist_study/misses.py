@@ -1,6 +1,8 @@
 """Which test images the networks miss, over all variants and seeds."""
 
-from collections.abc import Iterable
+import io
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from mnist_study.errors import StudyError
 
 SIDE = 28
 CLASSES = 10
+TIES = 5  # images whose two best scores may have come out equal
+Table = list[list[int]]  # counts by true and by predicted class
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,17 @@ class Misses:
         return order[self.counts[order] > self.networks / 2]
 
 
-def read(names: Iterable[str], predictions: Path, mnist: Path) -> Misses:
+def read(confusions: Mapping[str, list[Table]], predictions: Path, mnist: Path) -> Misses:
     """Read `<name>.npz` of each variant, and the test images as IDX files; raises StudyError naming a file.
 
-    `download` has checked the images' SHA-256, so their headers are skipped.
+    `confusions` has what each seed of each variant came to, which its predictions must agree with. `download` has
+    checked the images' SHA-256, so their headers are skipped.
     """
     images = _bytes(mnist / "t10k-images-idx3-ubyte", header=16).reshape(-1, SIDE, SIDE)
     labels = _bytes(mnist / "t10k-labels-idx1-ubyte", header=8)
-    predicted = np.concatenate([_predicted(predictions / f"{name}.npz", len(labels)) for name in names])
+    predicted = np.concatenate(
+        [_predicted(predictions / f"{name}.npz", labels, tables) for name, tables in confusions.items()]
+    )
     answered = np.stack([(predicted == digit).sum(0) for digit in range(CLASSES)], axis=1)  # [N, 10]
     answered[np.arange(len(labels)), labels] = 0
     return Misses(len(predicted), images, labels, answered.sum(1), answered.argmax(1))
@@ -52,13 +59,23 @@ def _bytes(path: Path, header: int) -> np.ndarray:
         raise StudyError(f"{path}: cannot be read ({error.strerror}); `dvc repro download` fetches it") from None
 
 
-def _predicted(path: Path, images: int) -> np.ndarray:
-    """Read predictions uint8 [S, N]."""
+def _predicted(path: Path, labels: np.ndarray, tables: list[Table]) -> np.ndarray:
+    """Read predictions uint8 [S, N]; raises StudyError where they are not those that the tables count."""
     try:
-        with np.load(path) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             predicted = file["predicted"]
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror}); `dvc repro` makes it") from None
-    if predicted.shape[1] != images:
-        raise StudyError(f"{path}: predictions for {predicted.shape[1]} images, where there are {images}")
+    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+        raise StudyError(f"{path}: holds no predictions; delete it and run `dvc repro`") from None
+    if predicted.dtype != np.uint8 or predicted.shape[1:] != labels.shape:
+        raise StudyError(f"{path}: predictions {list(predicted.shape)}, where there are {len(labels)} images")
+    if len(predicted) != len(tables) or any(map(_differ, predicted, [labels] * len(tables), tables)):
+        raise StudyError(f"{path}: not what its variant was scored by; delete it and run `dvc repro`")
     return predicted
+
+
+def _differ(predicted: np.ndarray, labels: np.ndarray, table: Table) -> bool:
+    counts = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(counts, (labels, predicted.clip(max=CLASSES - 1)), 1)
+    return bool(np.abs(counts - np.array(table)).sum() > 2 * TIES)

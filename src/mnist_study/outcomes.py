@@ -86,6 +86,13 @@ class Study:
         """Give the metrics of every variant."""
         return {name: outcome.metrics for name, outcome in self.outcomes.items()}
 
+    def confusions(self) -> dict[str, list[list[list[int]]]]:
+        """Give each variant's counts by true and by predicted class, a table for each seed."""
+        return {
+            name: [replica["confusion"] for replica in outcome.evaluation["replicas"]]
+            for name, outcome in self.outcomes.items()
+        }
+
     def summary(self) -> dict[str, Any]:
         """Give the metrics of the study as a whole."""
         published = {name: self.published[name].test_accuracy for name in self.rows()}
@@ -133,7 +140,7 @@ def gather(
     """Read `<name>.json` of each variant in three folders, what the networks are, and the published table, a CSV file.
 
     The folders are never searched: what a variant that is gone left there is not part of the study. Raises StudyError
-    naming a file that is missing or no JSON.
+    naming a file that is missing, no JSON or of another variant.
     """
     rows, described = read_published(published), network_file.read(networks)
     network_of = {variant: network for network in described for variant in network.variants}
@@ -141,7 +148,7 @@ def gather(
     for name in names:
         recipe = Recipe.read(recipes / f"{name}.json")
         row = rows.get(name)
-        trained, evaluated = _read(training / f"{name}.json"), _read(evaluation / f"{name}.json")
+        trained, evaluated = (_read(folder / f"{name}.json", of=name) for folder in (training, evaluation))
         outcomes[name] = Outcome(
             recipe=recipe,
             training=trained,
@@ -171,10 +178,15 @@ def read_published(path: Path) -> dict[str, Published]:
         }
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, of: str | None = None) -> dict[str, Any]:
+    """Read a file of results, which names its variant, or the plan, which is of none."""
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror}); `dvc repro` makes it") from None
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StudyError(f"{path}: not JSON ({error}); delete it and run `dvc repro`") from None
+    given = content.get("variant") if isinstance(content, dict) else None
+    if given != of:
+        raise StudyError(f"{path}: of {given or 'no variant'}, not of {of}; delete it and run `dvc repro`")
+    return content

@@ -12,15 +12,15 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from mnist_study import document
 from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
 from mnist_study.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
-from mnist_study.wording import allowed, explain
+from mnist_study.wording import allowed, explain, one_line, shown
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+A_NAME = "a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")  # a file's name has room for 255
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
     """Read and check params.yaml; raises StudyError with a line for every mistake.
 
     `architectures` maps each architecture's name to its options and their defaults; `count_parameters` builds one
-    with some options and raises ValueError or TypeError where they make no network.
+    with some options and raises any exception where they make no network.
     """
     raw = _read(path)
     mistakes: list[str] = []
@@ -75,7 +75,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
     mistakes += _contradictions(raw, variants)
     mistakes += _beyond_target(raw, variants, architectures, count_parameters)
     if mistakes or params is None:
-        raise StudyError("\n".join(f"{path.name}: {mistake}" for mistake in mistakes))
+        raise StudyError("\n".join(one_line(f"{path.name}: {mistake}") for mistake in mistakes))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
     return Plan(params.target, params.data, params.augmentations, recipes)
 
@@ -90,7 +90,7 @@ def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
     mistakes, seen = [], {}
     for name in map(str, _mapping(raw, section)):
         if not NAME.fullmatch(name):
-            mistakes.append(f"{section}.{name}: a name is letters, digits, _ and -, and begins with a letter or _")
+            mistakes.append(f"{section}.{name}: {A_NAME}")
         twin = seen.setdefault(name.casefold(), name)
         if twin != name:
             mistakes.append(f"{section}.{name}: differs from {twin} in capitals only, so their files may be the same")
@@ -119,7 +119,7 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
     for field, existing in names.items():
         given = entry.get(field)
         if isinstance(given, str) and given not in existing:
-            mistakes.append(f"{key}.{field}: there is no {given!r}{allowed(given, existing)}")
+            mistakes.append(f"{key}.{field}: there is no {shown(given)}{allowed(given, existing)}")
     architecture = entry.get("architecture")
     if isinstance(architecture, str) and architecture in architectures:
         options = list(architectures[architecture])
@@ -170,8 +170,8 @@ def _beyond_target(
             continue  # told already
         try:
             parameters = count_parameters(variant.architecture, variant.model)
-        except (TypeError, ValueError, RuntimeError) as error:
-            mistakes.append(f"{key}.model: {variant.model} given; {variant.architecture} says: {error}")
+        except Exception as error:  # whatever an architecture makes of strange options
+            mistakes.append(f"{key}.model: {shown(variant.model)} given; {variant.architecture} says: {error}")
             continue
         if parameters >= target.parameters:
             mistakes.append(
@@ -181,19 +181,7 @@ def _beyond_target(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Read YAML 1.2 as plain dicts and lists; raises StudyError with the line where it is not YAML."""
-    try:
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise StudyError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise StudyError(f"{path.name}: is not UTF-8 text") from None
-    except YAMLError as error:
-        line, problem = "", str(error).splitlines()[0]
-        if isinstance(error, MarkedYAMLError):
-            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            problem = (error.problem or problem).splitlines()[0]
-        raise StudyError(f"{path.name}{line}: not valid YAML ({problem})") from None
+    raw = document.read(path)
     if not isinstance(raw, dict):
         raise StudyError(f"{path.name}: holds no keys; allowed: {', '.join(Params.model_fields)}")
     return raw

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from mnist_study import claims, drawings, effects, metrics, page, plots
+from mnist_study.errors import StudyError
 from mnist_study.misses import Misses
 from mnist_study.outcomes import Study
 
@@ -15,6 +16,13 @@ def write(study: Study, misses: Misses, *, metrics_folder: Path, reports: Path) 
     """
     numbers = {"variants.json": metrics.to_json(study.variants()), "summary.json": metrics.to_json(study.summary())}
     pages = report_files(study, misses)
+    try:
+        _replace(numbers, pages, metrics_folder, reports)
+    except OSError as error:
+        raise StudyError(f"{reports}: cannot be written ({error.strerror}); the last report is still there") from None
+
+
+def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: Path, reports: Path) -> None:
     reports.parent.mkdir(parents=True, exist_ok=True)
     metrics_folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=reports.parent, prefix=f".{reports.name}-") as name:

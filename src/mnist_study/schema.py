@@ -13,6 +13,8 @@ LIMITS = {
     "brightness": (0, 10),
     "contrast": (0, 10),
 }
+WIDEST = 180  # of all widths; each has its own limits besides
+LONGEST_TEXT = 200  # characters of a model's option
 FACTORS = ("scale", "brightness", "contrast")  # no change is 1; for the others it is 0
 
 
@@ -86,6 +88,8 @@ class Variant(Train):
         for option, value in model.items():
             if not isinstance(value, bool | int | float | str) or value in (math.inf, -math.inf) or value != value:
                 raise ValueError(f"{option} must be a finite number, true, false or text")
+            if isinstance(value, str) and len(value) > LONGEST_TEXT:
+                raise ValueError(f"{option} must have at most {LONGEST_TEXT} characters")
         return model
 
 
@@ -145,6 +149,8 @@ class Augmentation(Section):
         if isinstance(given, int | float) and not isinstance(given, bool):
             if given < 0:
                 raise ValueError("a width cannot be negative; a range is written [low, high]")
+            if given > WIDEST:
+                raise ValueError(f"a width is at most {WIDEST}")
             neutral = 1.0 if info.field_name in FACTORS else 0.0
             return [neutral - given, neutral + given]
         return given

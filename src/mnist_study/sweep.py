@@ -22,9 +22,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from mnist_study import console, engines, mnist, models, normalisation, params, replicas
+from mnist_study import console, document, engines, mnist, models, normalisation, params, replicas
 from mnist_study.augmentation import Policy
 from mnist_study.errors import StudyError
 from mnist_study.models import summary
@@ -79,10 +78,7 @@ def trials(plan: Path) -> dict[str, params.Plan]:
     """Make each trial's changes and check what comes out; raises StudyError where that is no params.yaml."""
     architectures = {name: summary.options(name) for name in summary.architectures()}
     yaml = YAML(typ="safe", pure=True)
-    try:
-        raw = yaml.load(plan.read_text())
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{plan}: not valid YAML ({str(error).splitlines()[0]})") from None
+    raw = document.read(plan)
     if not isinstance(raw, dict) or not isinstance(raw.get("trials"), dict):
         raise StudyError(
             f"{plan}: has no `trials`, a name for each set of changes, such as {{slow: {{train.lr: 0.01}}}}"

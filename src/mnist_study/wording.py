@@ -1,6 +1,7 @@
 """How the line of a mistake reads: the key, what was given, what is allowed, and the name that was probably meant."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 from pydantic import BaseModel
@@ -9,12 +10,30 @@ from pydantic_core import ErrorDetails
 from mnist_study.schema import Augmentation
 
 LONGEST_VALUE = 60  # characters of a given value that an error repeats
+LONGEST_LINE = 1000
+
+_repr = reprlib.Repr()  # Python's own would write out all of a value that holds itself many times over
+_repr.maxstring = _repr.maxother = _repr.maxlong = 2 * LONGEST_VALUE
+_repr.maxlist = _repr.maxdict = 20
+_repr.maxlevel = 3
+
+
+def shown(given: object) -> str:
+    """Write a value, shortened where it is long."""
+    text = _repr.repr(given)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def one_line(text: str) -> str:
+    """Keep a name with line breaks or control characters from looking like more than a name."""
+    text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 1] + "…"
 
 
 def allowed(given: str, names: Iterable[str]) -> str:
     """Give `; allowed: a, b` and, where a name is close to what was given, `; did you mean a?`."""
     names = list(names)
-    near = difflib.get_close_matches(given, names, n=1)
+    near = difflib.get_close_matches(given[:LONGEST_VALUE], names, n=1)
     return f"; allowed: {', '.join(names) or 'none'}" + (f"; did you mean {near[0]}?" if near else "")
 
 
@@ -26,13 +45,10 @@ def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> s
     if detail["type"] == "extra_forbidden":
         keys = _fields(model, detail["loc"][:-1])
         return f"{key}: unknown key{allowed(str(detail['loc'][-1]), keys)}"
-    given = repr(detail["input"])
-    if len(given) > LONGEST_VALUE:
-        given = given[: LONGEST_VALUE - 1] + "…"
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is")
     rule = rule.replace("valid dictionary or instance of", "mapping as in").replace("valid dictionary", "mapping")
     rule = rule.replace("should have", "must have").replace(" after validation", "")
-    return f"{key}: {given} given; {rule}"
+    return f"{key}: {shown(detail['input'])} given; {rule}"
 
 
 def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

@@ -125,7 +125,9 @@ def test_a_killed_parent_takes_its_processes_with_it(folder: Path):
 
 @pytest.mark.slow
 @pytest.mark.faults
-def test_killed_at_any_moment_it_gives_the_same_bytes(folder: Path, capsys: pytest.CaptureFixture[str]):
+def test_killed_at_any_moment_it_gives_the_same_bytes(
+    folder: Path, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+):
     """Ten times over: SIGKILL for the whole group at a random moment, then once more to the end."""
     began = time.monotonic()
     whole = start(folder)
@@ -160,3 +162,4 @@ def test_killed_at_any_moment_it_gives_the_same_bytes(folder: Path, capsys: pyte
         with capsys.disabled():
             how = "; ".join(sorted(resumed)) or "began anew, no epoch was whole"
             print(f"\n{kills}: killed after {after:.1f} s of {lasted:.1f} s; {how}; same bytes", end="")
+    record_property("faults", KILLS)

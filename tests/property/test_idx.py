@@ -43,6 +43,7 @@ def damaged(draw):
     return data[:start] + draw(st.binary(max_size=8)) + data[end:]
 
 
+@pytest.mark.faults
 @settings(deadline=None)
 @given(data=damaged() | st.binary(max_size=64))
 def test_any_damage_is_told_or_read_as_it_stands(file, data):

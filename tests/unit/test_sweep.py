@@ -102,7 +102,7 @@ def test_a_mistake_in_a_trial_is_named(plan: Path):
         ("trials:", "trails:", "plan.yaml: has no `trials`"),
         ("train.lr: 0.01", "trian.lr: 0.01", r"plan.yaml: trials\.slow\.trian\.lr: there is no section of that name"),
         ("slow: {train.lr: 0.01}", "slow: 3", r"plan.yaml: trials\.slow: 3 given; allowed are keys"),
-        ("target: {", "target: {{", "plan.yaml: not valid YAML"),
+        ("target: {", "target: {{", "plan.yaml, line 3: not valid YAML"),
     ],
 )
 def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: str):

@@ -19,6 +19,7 @@ def test_weights_come_back(tmp_path: Path):
     assert [file.name for file in path.parent.iterdir()] == ["seed-0.safetensors"]
 
 
+@pytest.mark.faults
 def test_another_network_is_refused(tmp_path: Path):
     path = tmp_path / "seed-0.safetensors"
     files.write(path, weights.pack(models.build("vanilla")))
@@ -26,6 +27,7 @@ def test_another_network_is_refused(tmp_path: Path):
         weights.load(models.build("one_pool"), path)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("content", [b"", b"half a file", pickle.dumps({"0.weight": [1.0]})])
 def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes):
     path = tmp_path / "seed-0.safetensors"

@@ -17,6 +17,7 @@ from mnist_study.networks import IMAGE_SIDE, Layer, Network
 from mnist_study.recipe import Recipe
 
 NOT_ARCHITECTURES = {"__main__", "layers", "summary"}
+WORTH_A_TRY = 1_000_000  # parameters; a larger network is no part of any study here
 
 
 def architectures() -> list[str]:
@@ -32,8 +33,16 @@ def options(architecture: str) -> dict[str, Any]:
 
 
 def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
-    """Count the parameters of a network built with these options; raises what `build` raises."""
-    return models.count_parameters(models.build(architecture, **settings))
+    """Count the parameters of a network built with these options; raises what `build` or the network raises.
+
+    Counted without memory, so that a mistake in a width cannot ask for all of the machine's.
+    """
+    with torch.device("meta"):
+        count = models.count_parameters(models.build(architecture, **settings))
+    if settings and count < WORTH_A_TRY:
+        with torch.inference_mode():
+            models.build(architecture, **settings).eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+    return count
 
 
 def networks(recipes: Iterable[Recipe]) -> list[Network]:

@@ -64,7 +64,7 @@ class Checkpoint:
             "schedule": state.schedule.state_dict(),
             "lrs": [group["lr"] for group in state.optimiser.param_groups],
         }
-        tensors = {name: tensor.contiguous() for name, tensor in state.tensors().items()}
+        tensors = {name: tensor.contiguous().clone() for name, tensor in state.tensors().items()}
         content = json.dumps(about).encode() + b"\n" + save(tensors)
         try:
             files.write(self.path, _sha256(content).encode() + b"\n" + content)

@@ -72,4 +72,8 @@ def read_idx(path: Path, *, dimensions: int) -> Tensor:
     expected = header + int(np.prod(shape, dtype=object))
     if len(data) != expected:
         raise StudyError(f"{path}: {len(data)} bytes where its header {shape} asks for {expected}")
-    return torch.from_numpy(np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy())
+    try:
+        array = np.frombuffer(data, np.uint8, offset=header).reshape(shape)
+    except ValueError:  # no bytes, and a side that numpy cannot count
+        raise StudyError(f"{path}: its header {shape} is of no array") from None
+    return torch.from_numpy(array.copy())

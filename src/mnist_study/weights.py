@@ -11,7 +11,7 @@ from mnist_study.errors import StudyError
 
 def pack(model: nn.Module) -> bytes:
     """Turn a model's weights and running statistics into the bytes of a safetensors file."""
-    return save({name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+    return save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()})
 
 
 def load(model: nn.Module, path: Path) -> None:

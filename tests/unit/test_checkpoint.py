@@ -77,6 +77,15 @@ def test_resumed_after_any_epoch_gives_the_same_bytes(
         path.unlink()
 
 
+@pytest.mark.slow
+def test_a_network_that_uses_a_convolution_again_is_resumed(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
+    layout = {"layout": "8 8 again pool 8"}
+    recipe = replace(recipe, architecture="champion", model=layout, engine="fast", ema=0.9)
+    path = tmp_path / "seed-0.checkpoint"
+    cut(recipe, tiny_mnist, path, 1)
+    assert run(recipe, tiny_mnist, path)[0] == run(recipe, tiny_mnist, None)[0]
+
+
 def test_cut_again_and_again_without_an_average(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
     recipe = replace(recipe, epochs=4, nesterov=True)
     path = tmp_path / "seed-0.checkpoint"

@@ -46,6 +46,13 @@ def digits(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     return torch.randn(count, 1, 28, 28, generator=generator), torch.randint(0, 10, (count,), generator=generator)
 
 
+def tied(layer: nn.Conv2d) -> nn.Conv2d:
+    """Make another convolution of the same weights."""
+    other = nn.Conv2d(1, 1, 3)
+    other.weight = layer.weight
+    return other
+
+
 class KnownDropout(nn.Module):
     """Dropout by the mask that the fast engine draws for this seed: written a second time, in numpy."""
 
@@ -369,10 +376,29 @@ def test_a_network_that_is_no_sequential_or_never_averages_is_named(recipe: Reci
     )
 
 
-def test_a_layer_used_twice_is_named(recipe: Recipe):
-    twice = nn.Conv2d(1, 1, 3)
-    model = nn.Sequential(twice, twice, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 10))
-    assert unsupported(model, recipe, 640) == "it uses a layer twice"
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        (
+            [nn.Conv2d(1, 1, 3), norm := nn.BatchNorm2d(1), nn.ReLU(), norm],
+            "it uses a layer twice that is no convolution",
+        ),
+        ([one := nn.Conv2d(1, 1, 3), tied(one)], "two of its layers share weights"),
+    ],
+)
+def test_what_is_shared_but_a_convolution_is_named(layers: list[nn.Module], reason: str, recipe: Recipe):
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 10))
+    assert unsupported(model, recipe, 640) == reason
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_used_again_learns_from_each_use(bias: bool, recipe: Recipe):
+    torch.manual_seed(3)
+    again, small = nn.Conv2d(6, 6, 3, padding=1, bias=bias), nn.Conv2d(6, 6, 1, bias=bias)
+    layers = [nn.Conv2d(1, 6, 3), again, nn.BatchNorm2d(6), nn.ReLU(), small, again, nn.MaxPool2d(2), again, small]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    assert unsupported(model, recipe, 640) is None
+    assert_equal_step(model, replace(recipe, batch_size=IMAGES))
 
 
 def test_batches_that_fill_no_vectors_are_named(recipe: Recipe):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mnist_study.errors import StudyError
-from mnist_study.models import build
+from mnist_study.models import build, count_parameters
 from mnist_study.models.__main__ import main
 from mnist_study.models.summary import architectures, options, rows
 
@@ -63,8 +63,25 @@ def test_a_layout_names_the_champions_layers():
 
 @pytest.mark.parametrize("layout", ["8 twelve", "8 0", "8 -4", "8 Pool", "8 4x3", "8 x1"])
 def test_a_layout_of_anything_else_is_refused(layout):
-    with pytest.raises(ValueError, match=f"layout: '{layout.split()[1]}' given; allowed are widths, as 16 or 16x1"):
+    with pytest.raises(
+        ValueError, match=f"layout: '{layout.split()[1]}' given; allowed are widths, as 16 or 16x1, again and pool"
+    ):
         build("champion", layout=layout)
+
+
+@pytest.mark.parametrize("layout", ["again", "8 again", "8 8 pool again"])
+def test_again_only_follows_a_convolution_that_keeps_the_channels(layout):
+    with pytest.raises(ValueError, match="'again' given; allowed only after a convolution that keeps the number of"):
+        build("champion", layout=layout)
+
+
+def test_a_convolution_used_again_has_its_parameters_once():
+    model = build("champion", layout="8 8 again again pool 8x1 again")
+    layers = rows(model)
+    convolutions = [layer for layer in layers if layer.name.startswith("Conv2d")]
+    assert [layer.parameters for layer in convolutions] == [72, 576, 0, 0, 64, 0]
+    assert [layer.multiply_accumulates for layer in convolutions[1:4]] == [576 * 28 * 28] * 3
+    assert sum(layer.parameters for layer in layers) == count_parameters(model)
 
 
 @every_architecture

@@ -20,6 +20,14 @@ def test_weights_come_back(tmp_path: Path):
 
 
 @pytest.mark.faults
+def test_weights_that_are_used_again_come_back(tmp_path: Path):
+    model, other = (models.build("champion", layout="8 8 again") for _ in range(2))
+    path = tmp_path / "seed-0.safetensors"
+    files.write(path, weights.pack(model))
+    weights.load(other, path)
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True))
+
+
 def test_another_network_is_refused(tmp_path: Path):
     path = tmp_path / "seed-0.safetensors"
     files.write(path, weights.pack(models.build("vanilla")))

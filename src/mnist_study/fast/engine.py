@@ -33,7 +33,12 @@ class Stack:
 
     def backward(self, images: int) -> list[Call]:
         """List the calls of the way back."""
-        return [call for node in reversed(self.nodes) if node.learns for call in node.backward(images)]
+        calls, met = [], set()
+        for node in reversed(self.nodes):
+            if node.learns:
+                calls += node.backward(images, adds=node.cell.source in met)
+                met.add(node.cell.source)
+        return calls
 
     def run(self, calls: list[Call], images: Tensor) -> Tensor:
         """Give the features [N, C, side, side] of images [N, 1, 28, 28]."""

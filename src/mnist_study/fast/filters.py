@@ -64,17 +64,24 @@ class Filters:
         yield partial(kernel, seen[0], *chained.buffers, padding, filters, bias, seen[1])
 
     def weight_gradients(
-        self, planes: Planes, chained: chain.Settings, gradient: Planes, images: int
+        self, planes: Planes, chained: chain.Settings, gradient: Planes, images: int, *, adds: bool
     ) -> Iterator[Call]:
-        """Set the gradients of weight and bias."""
+        """Set the gradients of weight and bias, or add to what a later use of the same layer has set."""
         kernel = convolution.weight_gradient(self.size, planes.precision, with_dropout=chained.drops)
         seen = self._seen(planes, images), self._seen(gradient, images)
-        out = hl.Buffer(gradient_of(self.source.weight))
-        yield partial(kernel, seen[0], *chained.buffers, self.padding, seen[1], out)
+        total = gradient_of(self.source.weight)
+        own = np.empty_like(total) if adds else total
+        yield partial(kernel, seen[0], *chained.buffers, self.padding, seen[1], hl.Buffer(own))
+        if adds:
+            yield partial(np.add, total, own, total)
         if self.source.bias is not None:
             kernel, sums = batch_norm.statistics(gradient.precision), self.sums
             yield partial(kernel, gradient.first(images), *self.no_chain.buffers, *sums.buffers)
-            yield partial(np.copyto, gradient_of(self.source.bias), sums.first[: self.source.out_channels], "same_kind")
+            total, own = gradient_of(self.source.bias), sums.first[: self.source.out_channels]
+            if adds:
+                yield partial(np.add, total, own, total, casting="same_kind")
+            else:
+                yield partial(np.copyto, total, own, "same_kind")
 
     def _seen(self, planes: Planes, images: int) -> hl.Buffer:
         """Give the planes to a kernel; to one of 1x1 filters each image as one long row."""

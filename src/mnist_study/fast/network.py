@@ -44,9 +44,7 @@ def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
     Raises UnsupportedError with the layer's name and place.
     """
     layers = list(_flat(model))
-    learning = [layer for layer in layers if list(layer.parameters())]
-    if len(set(learning)) < len(learning):
-        raise UnsupportedError("it uses a layer twice")
+    _refuse_shared(layers)
     cells = [Cell(None)]
     for index, layer in enumerate(layers):
         if isinstance(layer, HEADS):
@@ -59,6 +57,16 @@ def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
             cells.append(Cell(None))
             cells[-1].add(layer)
     raise UnsupportedError("it does not average over the image at the end")
+
+
+def _refuse_shared(layers: list[nn.Module]) -> None:
+    """Let nothing that learns be used twice but a convolution."""
+    others = [layer for layer in layers if list(layer.parameters()) and not isinstance(layer, nn.Conv2d)]
+    if len(set(others)) < len(others):
+        raise UnsupportedError("it uses a layer twice that is no convolution")
+    parameters = [parameter for layer in dict.fromkeys(layers) for parameter in layer.parameters()]
+    if len(set(parameters)) < len(parameters):
+        raise UnsupportedError("two of its layers share weights")
 
 
 def _flat(model: nn.Module) -> Iterator[nn.Module]:

@@ -66,8 +66,11 @@ class Node:
         elif norm := self._norm(cell):
             yield norm.evaluate
 
-    def backward(self, images: int) -> Iterator[Call]:
-        """Turn `gradient` into that of `values` in place, set the weights' gradients, and fill the one before."""
+    def backward(self, images: int, *, adds: bool) -> Iterator[Call]:
+        """Turn `gradient` into that of `values` in place, set the weights' gradients, and fill the one before.
+
+        `adds` tells that a node after this one has the same convolution, and has set its gradients.
+        """
         values, gradient, before = self.values.first(images), self.gradient.first(images), self.before
         if self.norm is not None:
             kernel = batch_norm.gradient_statistics(self.precision, with_dropout=self.chain.drops)
@@ -76,7 +79,7 @@ class Node:
         kernel = pooling.apply_backward(self.precision, with_dropout=self.chain.drops)
         yield partial(kernel, values, *self.chain.buffers, gradient, gradient)
         if before is not None and self.filters is not None:
-            yield from self.filters.weight_gradients(before.values, before.chain, self.gradient, images)
+            yield from self.filters.weight_gradients(before.values, before.chain, self.gradient, images, adds=adds)
             if before.learns:
                 yield from self.filters.backward(self.gradient, before.gradient, images)
         elif before is not None and self.cell.source is not None:

@@ -67,16 +67,18 @@ def _module(architecture: str) -> ModuleType:
 def rows(model: nn.Sequential) -> list[Layer]:
     """Describe the layers in their order, by sending one black image through; the model is left as it was."""
     layers: list[Layer] = []
+    met: set[nn.Module] = set()  # a layer that is used again has its parameters once
     field, jump = 1, 1  # side of the receptive field; image pixels between neighbouring outputs
 
     def note(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal field, jump
         field, jump = _look_further(module, field, jump)
         size = tuple(output.shape[1:])
-        parameters = models.count_parameters(module)
+        parameters = 0 if module in met else models.count_parameters(module)
+        met.add(module)
         layers.append(Layer(_name(module), size, field, parameters, _multiply_accumulates(module, size)))
 
-    hooks = [layer.register_forward_hook(note) for layer in model]
+    hooks = [layer.register_forward_hook(note) for layer in dict.fromkeys(model)]
     training = model.training
     try:
         with torch.inference_mode():

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params test test-slow test-faults bench bench-target check format dag clean
+.PHONY: help setup repro study review params test test-slow test-faults test-cluster bench bench-target check format dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -25,10 +25,11 @@ repro: setup ## restore what is cached in the repository, then run what is stale
 	.venv/bin/dvc repro
 
 # --force: what a run that was killed left unrecorded is made again anyway
-study: setup ## repro with several variants at once (JOBS=n says how many)
+study: setup ## repro with several variants at once (JOBS=n: so many; RAY=address REMOTE=name: on a cluster)
 	.venv/bin/python -m stages.configure --check
 	.venv/bin/dvc pull --allow-missing --force
-	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS))
+	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS)) \
+		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty)
 
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
@@ -43,10 +44,14 @@ test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three minutes)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not faults and not cluster"
 
 test-faults: setup ## kill and interrupt real trainings, again and again (eight minutes)
 	.venv/bin/pytest -m faults
+
+test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `cluster`)
+	@.venv/bin/python -c 'import ray' 2>/dev/null || { echo "ray is missing: .venv/bin/pip install -e '.[cluster]'"; exit 1; }
+	.venv/bin/pytest -m cluster
 
 bench: setup ## time the engines and a plain recipe side by side; ONLY="fast and transition_fc" chooses
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"

@@ -51,7 +51,7 @@ class Recorder(Display):
         self.events: list[str] = []
         self.running = self.most = 0
 
-    def started(self, job: Job) -> None:
+    def started(self, job: Job, where: str = "") -> None:
         self.running += 1
         self.most = max(self.most, self.running)
 

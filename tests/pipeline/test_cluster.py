@@ -1,7 +1,9 @@
 """`make study RAY=...` on a real Ray cluster of three nodes on this machine: one dies, the bytes are those of repro."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.conftest import Checkout
-from tests.pipeline.test_study import copy, outcome
+from tests.pipeline.test_study import copy, outcome, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -21,6 +23,10 @@ NEW = """\
   b: {architecture: two_pool, scheduler: one_cycle, augmentation: rotate, batch_size: 64}
   c: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 32}
   d: {architecture: two_pool, scheduler: plateau, augmentation: rotate, batch_size: 128}
+"""
+MORE = """\
+  good: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64}
+  bad: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, lr: 1.0e+30}
 """
 MEGABYTES = 2**20
 
@@ -107,3 +113,39 @@ def test_a_node_dies_and_the_lock_is_that_of_repro(
     assert "report" in ran
     assert not [stage for stage in ran if stage.startswith(("train@", "evaluate@"))]
     assert outcome(fresh) == serial
+
+
+def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, checkout: Checkout, tmp_path: Path):
+    checkout.run("dvc", "remote", "add", "--local", "shared", str(tmp_path / "shared"))
+    params = checkout.folder / "params.yaml"
+    params.write_text(params.read_text() + MORE)
+    refused = checkout.run(*study(cluster), check=False)
+    assert refused.returncode == 1
+    assert refused.stderr == "error: uncommitted: params.yaml; commit them, or take them along with DIRTY=1\n"
+
+    command = study(cluster, "--dirty")
+    driver = subprocess.Popen(command, cwd=checkout.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: bool(workers("good")), seconds=120)
+    time.sleep(3)
+    for pid in workers("good"):
+        os.kill(pid, signal.SIGKILL)
+    said, errors = driver.communicate(timeout=500)
+    assert driver.returncode == 1, errors
+    assert "2 of 4 variants to train on the cluster" in said
+    assert re.search(r"^good: done in ", said, re.M)
+    assert re.search(r"^error: bad: on \S+: variants\.bad: .*; see build/logs/bad\.log$", errors, re.M)
+    assert (checkout.folder / "build" / "logs" / "bad.log").exists()
+    lock = (checkout.folder / "dvc.lock").read_text()
+    assert "evaluate@good:" in lock
+    assert "@bad:" not in lock
+
+    checkout.edit("params.yaml", "1.0e+30", "0.05")
+    done = checkout.run(*command)
+    assert "1 of 4 variants to train on the cluster" in done.stdout
+    assert checkout.repro() == []
+
+
+def workers(job: str) -> list[int]:
+    """The processes of Ray that run a job."""
+    found = subprocess.run(["pgrep", "--full", f"^ray::{job}$"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]

@@ -64,12 +64,13 @@ def run(
     Whatever ends this, Ray ends what it started.
     """
     names, failed = {job.name: job for job in jobs}, {}
-    board = _beside().remote()
-    tasks = _submit(jobs, cargo, remote, board)
+    with _signals_held_back():
+        board = _beside().remote()
+        tasks = _submit(jobs, cargo, remote, board)
     while tasks:
         time.sleep(SECONDS)
         with _signals_held_back():
-            for name, (where, status) in ray.get(board.read.remote(), timeout=ANSWER).items():
+            for name, (where, status) in _news(board).items():
                 if show.where.get(names[name]) != where:
                     show.started(names[name], where)
                 if status:
@@ -96,11 +97,18 @@ def _submit(jobs: Sequence[Job], cargo: Cargo, remote: str, board: Any) -> dict[
     return tasks
 
 
+def _news(board: Any) -> dict[str, tuple[str, str]]:  # noqa: ANN401
+    try:
+        return ray.get(board.read.remote(), timeout=ANSWER)
+    except RayError as error:
+        raise StudyError(f"ray: the cluster is gone: {_words(error)}") from None
+
+
 def _end(task: Any, job: Job, came: Callable[[Job, node.Outcome], None]) -> str | None:  # noqa: ANN401
     """Take a task's outcome; say why it failed, if it did."""
     try:
         outcome = ray.get(task)
-    except RayError as error:
+    except RayError as error:  # after all retries
         return _words(error)
     came(job, outcome)
     return outcome.failure and f"on {outcome.node}: {outcome.failure}"
@@ -120,11 +128,12 @@ def connect(address: str) -> None:
     """Join the cluster; its workers get this package as it is here. Raises StudyError where there is none."""
     before = signal.getsignal(signal.SIGTERM)
     package = str(Path(mnist_study.__file__).parent)
-    try:
-        ray.init(address, runtime_env={"py_modules": [package]}, log_to_driver=False, logging_level="warning")
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise StudyError(f"ray: {address}: {str(error).splitlines()[0]}") from None
-    signal.signal(signal.SIGTERM, before)  # Ray takes it
+    with _signals_held_back():
+        try:
+            ray.init(address, runtime_env={"py_modules": [package]}, log_to_driver=False, logging_level="warning")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise StudyError(f"ray: {address}: {str(error).splitlines()[0]}") from None
+        signal.signal(signal.SIGTERM, before)  # Ray takes it
 
 
 def _beside() -> Any:  # noqa: ANN401
@@ -137,4 +146,4 @@ def _words(error: RayError) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     if isinstance(error, RayTaskError):
         return lines[-1]
-    return f"given up after {RETRIES + 1} tries: {type(error).__name__}: {lines[0]}"
+    return f"{type(error).__name__}: {lines[0] if lines else 'no more is known'}"

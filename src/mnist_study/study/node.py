@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from mnist_study.errors import StudyError
@@ -61,7 +62,7 @@ def work(job: Job, folder: Path, remote: str, workers: int, node: str, tell: Cal
     os.environ["DVC_SITE_CACHE_DIR"] = str(folder / ".dvc" / "site")  # goes when the folder goes
     failure = None
     try:
-        follow(local.Running(job, LOGS / f"{job.name}.log", workers), PROGRESS / f"{job.name}.json", tell)
+        follow(local.Running(job, LOGS / f"{job.name}.log", workers), news(PROGRESS / f"{job.name}.json", tell))
         push(job, remote)
     except StudyError as error:
         failure = str(error)
@@ -73,14 +74,25 @@ def work(job: Job, folder: Path, remote: str, workers: int, node: str, tell: Cal
     return outcome
 
 
-def follow(running: local.Running, progress: Path, tell: Callable[[str], None], seconds: float | None = None) -> None:
+def news(path: Path, tell: Callable[[str], None]) -> Callable[[], None]:
+    """Give a function that tells a file's text whenever it is another than before."""
+    told = ""
+
+    def look() -> None:
+        nonlocal told
+        if (now := text(path)) != told:
+            tell(told := now)
+
+    return look
+
+
+def follow(running: local.Running, look: Callable[[], None], seconds: float = inf) -> None:
     """Wait for the end, at most so long. Raises StudyError where it fails or is late; nothing of it goes on then."""
-    end, told = time.monotonic() + (seconds or float("inf")), ""
+    end = time.monotonic() + seconds
     try:
         while not running.ended():
             time.sleep(SECONDS)
-            if (now := text(progress)) != told:
-                tell(told := now)
+            look()
             if time.monotonic() > end:
                 raise StudyError(f"no end after {seconds:.0f} s; see {running.log}")
     finally:
@@ -94,7 +106,7 @@ def push(job: Job, remote: str) -> None:
     command = ("push", "--quiet", "--run-cache", "--remote", remote, *stages)
     for pause in (*PAUSES, None):
         try:
-            return follow(local.Running(Job(job.name, (command,)), log, 1), Path(os.devnull), print, PUSH_SECONDS)
+            return follow(local.Running(Job(job.name, (command,)), log, 1), lambda: None, PUSH_SECONDS)
         except StudyError as error:
             if pause is None:
                 raise StudyError(f"dvc push: {error}") from None

@@ -81,19 +81,20 @@ def study(cluster: Any, *options: str) -> list[str]:
 def test_a_node_dies_and_the_lock_is_that_of_repro(
     cluster: Any, changed: Checkout, serial: dict[str, bytes], tmp_path: Path
 ):
-    driver = subprocess.Popen(study(cluster), cwd=changed.folder, stdout=subprocess.PIPE, text=True)
-    assert driver.stdout
     said, killed = [], ""
-    for line in driver.stdout:
-        print(line, end="", flush=True)
-        said.append(line)
-        if not killed and (found := re.search(r"started on \S+-(\w{4})\n", line)) and "done in" in "".join(said[4:]):
-            killed = found[1]
-            (node,) = [each for each in cluster.worker_nodes if each.node_id.startswith(killed)]
-            time.sleep(2)
-            cluster.remove_node(node, allow_graceful=False)
-            print(f"# node {killed} is dead")
-    assert driver.wait() == 0
+    with subprocess.Popen(study(cluster), cwd=changed.folder, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout
+        for line in driver.stdout:
+            print(line, end="", flush=True)
+            said.append(line)
+            found = re.search(r"started on \S+-(\w{4})\n", line)
+            if found and not killed and re.search(r"done in .* of 6\n", "".join(said)):
+                killed = found[1]
+                (node,) = [each for each in cluster.worker_nodes if each.node_id.startswith(killed)]
+                time.sleep(2)
+                cluster.remove_node(node, allow_graceful=False)
+                print(f"# node {killed} is dead")
+    assert driver.returncode == 0
     assert killed
     assert re.search(r": started again on ", "".join(said))
     assert outcome(changed) == serial
@@ -124,12 +125,13 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     assert refused.stderr == "error: uncommitted: params.yaml; commit them, or take them along with DIRTY=1\n"
 
     command = study(cluster, "--dirty")
-    driver = subprocess.Popen(command, cwd=checkout.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: bool(workers("good")), seconds=120)
-    time.sleep(3)
-    for pid in workers("good"):
-        os.kill(pid, signal.SIGKILL)
-    said, errors = driver.communicate(timeout=500)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=checkout.folder, stdout=pipe, stderr=pipe, text=True) as driver:
+        wait_until(lambda: bool(workers("good")), seconds=240)
+        time.sleep(3)
+        for pid in workers("good"):
+            os.kill(pid, signal.SIGKILL)
+        said, errors = driver.communicate()
     assert driver.returncode == 1, errors
     assert "2 of 4 variants to train on the cluster" in said
     assert re.search(r"^good: done in ", said, re.M)
@@ -147,5 +149,5 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
 
 def workers(job: str) -> list[int]:
     """The processes of Ray that run a job."""
-    found = subprocess.run(["pgrep", "--full", f"^ray::{job}$"], capture_output=True, text=True, check=False)
+    found = subprocess.run(["pgrep", "--full", f"^ray::{job}( |$)"], capture_output=True, text=True, check=False)
     return [int(pid) for pid in found.stdout.split()]

@@ -26,7 +26,7 @@ NEW = """\
 """
 MORE = """\
   good: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64}
-  bad: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, lr: 1.0e+30}
+  bad: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, lr: 10, weight_decay: 0.99}
 """
 MEGABYTES = 2**20
 
@@ -127,7 +127,7 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     command = study(cluster, "--dirty")
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=checkout.folder, stdout=pipe, stderr=pipe, text=True) as driver:
-        wait_until(lambda: bool(workers("good")), seconds=240)
+        wait_until(lambda: bool(workers("good")) or driver.poll() is not None, seconds=240)
         time.sleep(3)
         for pid in workers("good"):
             os.kill(pid, signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     assert "evaluate@good:" in lock
     assert "@bad:" not in lock
 
-    checkout.edit("params.yaml", "1.0e+30", "0.05")
+    checkout.edit("params.yaml", "lr: 10, weight_decay: 0.99", "lr: 0.04")
     done = checkout.run(*command)
     assert "1 of 4 variants to train on the cluster" in done.stdout
     assert checkout.repro() == []

@@ -6,8 +6,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params doctor plots test test-slow test-faults test-experiments test-pages fuzz \
-        bench bench-target check format lock dag clean
+.PHONY: help setup repro study review params doctor plots test test-slow test-faults test-experiments test-pages \
+        test-cluster fuzz bench bench-target check format lock dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,11 +31,12 @@ repro: setup ## restore what is cached in the repository, then run what is stale
 	.venv/bin/dvc pull --allow-missing --force
 	.venv/bin/dvc repro
 
-study: setup ## repro with several variants at once (JOBS=n says how many)
+study: setup ## repro with several variants at once (JOBS=n: so many; RAY=address REMOTE=name: on a cluster)
 	.venv/bin/python -m mnist_study.doctor --quick
 	.venv/bin/python -m stages.configure --check
 	.venv/bin/dvc pull --allow-missing --force
-	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS))
+	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS)) \
+		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty)
 
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
@@ -58,7 +59,7 @@ test: setup ## run the default tests (under 90 s on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three minutes)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments)"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster)"
 
 test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour)
 	.venv/bin/pytest -m faults
@@ -69,6 +70,10 @@ test-experiments: setup ## type the commands of docs/experiments.md, on a tiny s
 test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)
 	.venv/bin/python -m mnist_study.vega dvc_plots/vega
 	.venv/bin/pytest -m pages
+
+test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `cluster`)
+	@.venv/bin/python -c 'import ray' 2>/dev/null || { echo "ray is missing: .venv/bin/pip install -e '.[cluster]'"; exit 1; }
+	.venv/bin/pytest -m cluster
 
 fuzz: setup ## feed made-up files to the readers of params.yaml, IDX files and tarballs; SECONDS_EACH=600
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0

@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from mnist_study.study import local, runner
+from mnist_study.study import display, local, runner
 from mnist_study.study.display import COLUMNS, Display, line
 from mnist_study.study.local import last_words
-from mnist_study.study.lockfile import HEAD, ordered
+from mnist_study.study.lockfile import HEAD, merge, ordered
 from mnist_study.study.plan import Job, at_once, stale
 from tests.conftest import TINY
 
@@ -27,6 +27,17 @@ def test_a_job_is_what_is_stale_of_a_variant_and_the_longest_comes_first():
     assert [(job.name, job.work) for job in jobs] == [("c", 6), ("a", 2), ("d", 1)]
     stages = [[command[-1] for command in job.commands] for job in jobs]
     assert stages == [["train@c", "evaluate@c"], ["train@a", "evaluate@a"], ["evaluate@d"]]
+
+
+def test_a_job_says_what_it_needs_of_a_node():
+    gpu = replace(TINY, variant="gpu", device="cuda")
+    fast = replace(gpu, variant="fast", engine="fast", seeds=(0, 1, 2))
+    jobs = stale({"train@gpu": [], "train@fast": [], "evaluate@tiny": []}, [gpu, fast, TINY])
+    assert {job.name: (job.seeds, job.gpu) for job in jobs} == {
+        "gpu": (2, True),
+        "fast": (3, False),
+        "tiny": (0, False),
+    }
 
 
 @pytest.mark.parametrize(
@@ -51,7 +62,7 @@ class Recorder(Display):
         self.events: list[str] = []
         self.running = self.most = 0
 
-    def started(self, job: Job) -> None:
+    def started(self, job: Job, where: str = "") -> None:
         self.running += 1
         self.most = max(self.most, self.running)
 
@@ -160,6 +171,51 @@ def test_a_bar_for_all_and_one_for_each_job(tmp_path: Path, evaluation: Path):
         assert [(task.description, task.completed) for task in bars.tasks] == [("all", 8)]
     for part in ("0 of 2 variants", "epoch 3/19", "98.76 %", "a: done in 0:00:00, 99.41 %, 1 of 2"):
         assert part in screen.getvalue()
+
+
+def test_plain_lines_of_a_cluster(
+    tmp_path: Path, evaluation: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    a, b, c = variant("a", work=8), variant("b", work=8), variant("c", work=8)
+    show = Display([a, b, c], tmp_path, evaluation, None)
+    show.started(a, "n-1")
+    show.started(b, "n-2")
+    show.ended(a, None)
+    show.started(b, "n-1")
+    show.started(c, "n-1")
+    (tmp_path / "b.json").write_text(json.dumps({**STATUS, "done": 600}))
+    show.ended(c, "no luck")  # and one of which nothing was ever heard
+    monkeypatch.setattr(display, "EVERY", -1)
+    show.start -= 250
+    show.look()
+    assert capsys.readouterr().out.splitlines() == [
+        "a: started on n-1",
+        "b: started on n-2",
+        "a: done in 0:00:00, 99.41 %, 1 of 3",
+        "b: started again on n-1",
+        "c: started on n-1",
+        "c: failed after 0:00:00: no luck",
+        "1 of 3 variants, 1 failed, running: n-1 1, 0:00:50 left",
+    ]
+
+
+def test_a_cluster_on_a_terminal(tmp_path: Path, evaluation: Path):
+    a, b = variant("a", work=8), variant("b", work=8)
+    with Progress(*COLUMNS, console=Console(file=io.StringIO(), force_terminal=True), auto_refresh=False) as bars:
+        show = Display([a, b], tmp_path, evaluation, bars)
+        show.started(a, "n-1")
+        show.started(a, "n-2")
+        show.look()
+        show.ended(b, "its node died before it began")
+        assert [task.description for task in bars.tasks] == ["all", "a on n-2"]
+        assert bars.tasks[0].fields["text"] == "0 of 2 variants, 0 failed, running: n-2 1"
+
+
+def test_entries_of_another_lock_replace_those_of_the_same_name(tmp_path: Path):
+    path = tmp_path / "dvc.lock"
+    path.write_text(lock("ab"))
+    merge(path, lock("bc").replace("cmd: b", "cmd: new"))
+    assert path.read_text() == lock("abc").replace("cmd: b", "cmd: new")
 
 
 def lock(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from mnist_study import replicas
 from mnist_study.console import plain_errors
 from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
-from mnist_study.study import lockfile, plan
+from mnist_study.study import away, lockfile, plan
 from mnist_study.study.display import display
 from mnist_study.study.local import DVC
 from mnist_study.study.plan import Job
@@ -26,13 +26,20 @@ def main(arguments: list[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m mnist_study.study", description=__doc__)
     parser.add_argument("--jobs", type=int, help="variants at once; without it, as many as is quickest")
-    given = parser.parse_args(arguments).jobs
+    parser.add_argument("--ray", metavar="ADDRESS", help="train on this Ray cluster; auto: the one of this machine")
+    parser.add_argument("--remote", help="the DVC remote by which results come back from a cluster")
+    parser.add_argument("--dirty", action="store_true", help="take uncommitted changes along to a cluster")
+    options = parser.parse_args(arguments)
+    given = options.jobs
     if given is not None and given < 1:
         raise StudyError(f"jobs: {given} given; allowed is a whole number from 1")
+    remote = away.check(options.remote, options.dirty) if options.ray else None
 
     go([plan.BEFORE], 1, "no variant was begun")
     variants = json.loads((BUILD / "study.json").read_text())["variants"]
     recipes = [Recipe.read(BUILD / "recipes" / f"{variant}.json") for variant in variants]
+    if remote:
+        train_away(options.ray, remote, recipes)
     jobs = plan.stale(status(), recipes)
     names = {job.name for job in jobs}
     most = given or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], replicas.workers())
@@ -49,8 +56,29 @@ def go(jobs: Sequence[Job], most: int, so_far: str) -> None:
     workers = max(1, replicas.workers() // max(1, min(most, len(jobs))))
     with display(jobs, BUILD / "progress", EVALUATION) as show:
         failed = run(jobs, most, BUILD / "logs", workers, show)
+    end_if(failed, so_far)
+
+
+def end_if(failed: dict[str, str], so_far: str) -> None:
+    """Raise StudyError with a line for each job that failed, if any did, then how far all is."""
     if failed:
         raise StudyError("\n".join([*(f"{name}: {why}" for name, why in failed.items()), so_far]))
+
+
+def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
+    """Train what is stale on a cluster; evaluations alone are quicker here than sent. Nothing is trained here."""
+    go([away.pull(remote)], 1, "no variant was begun")
+    jobs = [job for job in plan.stale(status(), recipes) if job.seeds]
+    print(f"{len(jobs)} of {len(recipes)} variants to train on the cluster", flush=True)
+    if not jobs:
+        return
+    try:
+        failed = away.train(jobs, address, remote)
+    finally:
+        lockfile.put_in_order(Path("dvc.lock"), [recipe.variant for recipe in recipes])
+    go([away.pull(remote)], 1, "what workers did is in the remote; the report was not run")
+    left = {job.name: "its results are not in the remote" for job in plan.stale(status(), recipes) if job.seeds}
+    end_if(left | failed, "all other variants are done; the report was not run")
 
 
 def status() -> dict[str, object]:

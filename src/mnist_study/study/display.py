@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -21,6 +22,7 @@ COLUMNS = (
     TimeRemainingColumn(),
 )
 PACE = 300.0  # seconds whose pace tells the time that is left
+EVERY = 60.0  # seconds between two lines on how far a cluster is, without a terminal
 
 
 class Display:
@@ -32,49 +34,77 @@ class Display:
     def __init__(self, jobs: Sequence[Job], progress: Path, evaluation: Path, bars: Progress | None) -> None:
         self.progress, self.evaluation, self.bars = progress, evaluation, bars
         self.variants = sum(job.work > 0 for job in jobs)
-        self.done = 0
+        self.done = self.failed = 0
+        self.where: dict[Job, str] = {}  # the node of each running job, on a cluster
+        self.said = self.start = time.monotonic()
         self.shares = dict.fromkeys(jobs, 0.0)  # how much of each job is done
         self.began: dict[Job, float] = {}
         self.tasks: dict[Job, TaskID] = {}
         work = sum(job.work for job in jobs)
         self.all = bars.add_task("all", total=work, text="") if bars and self.variants else None
 
-    def started(self, job: Job) -> None:
-        """Show that a job begins."""
+    def started(self, job: Job, where: str = "") -> None:
+        """Show that a job begins, on a cluster where; there it may begin again on another node."""
         self._file(job).unlink(missing_ok=True)  # that of a training that was killed
+        again = " again" if job in self.began else ""
         self.began[job] = time.monotonic()
-        if self.bars:
-            self.tasks[job] = self.bars.add_task(job.name, total=1.0 if job.work else None, text="")
+        if where:
+            self.where[job] = where
+        place = f" on {where}" if where else ""
+        if not self.bars:
+            self._print(f"{job.name}: started{again}{place}")
+        elif again:
+            self.bars.update(self.tasks[job], description=f"{job.name}{place}")
         else:
-            self._print(f"{job.name}: started")
+            total = 1.0 if job.work else None
+            self.tasks[job] = self.bars.add_task(f"{job.name}{place}", total=total, text="")
 
     def look(self) -> None:
         """Show how far the running jobs are, by what `train` last wrote about itself."""
-        if not self.bars:
+        if not self.bars and not self.where:
             return
-        for job, task in self.tasks.items():
+        for job in [*self.tasks, *(job for job in self.where if job not in self.tasks)]:
             with suppress(FileNotFoundError):  # before and after the training
                 status = json.loads(self._file(job).read_text())
                 self.shares[job] = status["done"] / status["total"]
-                self.bars.update(task, completed=self.shares[job], text=line(status))
-        if self.all is not None:
-            done = sum(share * job.work for job, share in self.shares.items())
-            self.bars.update(self.all, completed=done, text=f"{self.done} of {self.variants} variants")
-        self.bars.refresh()
+                if self.bars:
+                    self.bars.update(self.tasks[job], completed=self.shares[job], text=line(status))
+        done = sum(share * job.work for job, share in self.shares.items())
+        if self.bars:
+            if self.all is not None:
+                self.bars.update(self.all, completed=done, text=self._summary())
+            self.bars.refresh()
+        elif time.monotonic() - self.said > EVERY:
+            self.said = time.monotonic()
+            rest = sum(job.work for job in self.shares) - done
+            left = f", {timedelta(seconds=round((self.said - self.start) * rest / done))} left" if done else ""
+            self._print(self._summary() + left)
 
     def ended(self, job: Job, failure: str | None) -> None:
         """Show that a job is done, or why it failed."""
         self.shares[job] = 1.0
-        if self.bars:
+        self.where.pop(job, None)
+        if self.bars and job in self.tasks:
             self.bars.remove_task(self.tasks.pop(job))
-        took = timedelta(seconds=round(time.monotonic() - self.began[job]))
+        took = timedelta(seconds=round(time.monotonic() - self.began.get(job, time.monotonic())))
         if failure:
+            self.failed += 1
             self._print(f"{job.name}: failed after {took}: {failure}")
         elif job.work:
             self.done += 1
             self._print(f"{job.name}: done in {took}, {self._accuracy(job):.2f} %, {self.done} of {self.variants}")
         else:
             self._print(f"{job.name}: done in {took}")
+
+    def _summary(self) -> str:
+        """Say how far all is; on a cluster also what failed and how many run on each node."""
+        text = f"{self.done} of {self.variants} variants"
+        if self.where:
+            nodes = Counter(self.where.values())
+            text += f", {self.failed} failed, running: " + ", ".join(
+                f"{node} {count}" for node, count in sorted(nodes.items())
+            )
+        return text
 
     def _file(self, job: Job) -> Path:
         return self.progress / f"{job.name}.json"

@@ -81,5 +81,6 @@ def last_words(log: str, status: int) -> str:
 def _prepare() -> None:
     """Have DVC ignore SIGINT, and end with this process, even one that was killed; stages/__init__.py does the rest."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # a worker of Ray has it blocked
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

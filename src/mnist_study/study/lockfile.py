@@ -21,6 +21,13 @@ def put_in_order(path: Path, variants: Sequence[str]) -> None:
         files.write(path, better.encode())
 
 
+def merge(path: Path, other: str) -> None:
+    """Take over the entries of another lock file's text. No DVC may be running."""
+    entries = {found[1]: found[0] for found in ENTRY.finditer(path.read_text() if path.exists() else "")}
+    entries |= {found[1]: found[0] for found in ENTRY.finditer(other)}
+    files.write(path, (HEAD + "".join(entries.values())).encode())
+
+
 def ordered(text: str, committed: str, variants: Sequence[str]) -> str:
     """Give the text of dvc.lock with new entries as `dvc repro` appends them; as it is, if it holds anything else."""
     entries, old = ({found[1]: found[0] for found in ENTRY.finditer(each)} for each in (text, committed))

@@ -12,11 +12,14 @@ class Job:
     """`dvc` commands to run one after another.
 
     `work`, in epochs times seeds, is what a variant takes beside others; it is zero for all that is no variant.
+    `seeds` is the number of networks that it trains, zero where it trains none; `gpu` tells whether on a GPU.
     """
 
     name: str
     commands: tuple[tuple[str, ...], ...]
     work: int = 0
+    seeds: int = 0
+    gpu: bool = False
 
 
 BEFORE = Job("transforms", (("repro", "transforms"),))  # DVC adds what these need: all that comes before a training
@@ -32,7 +35,8 @@ def stale(status: Collection[str], recipes: Sequence[Recipe]) -> list[Job]:
     for recipe in recipes:
         train, evaluate = (f"{stage}@{recipe.variant}" for stage in ("train", "evaluate"))
         if train in status:
-            jobs.append(Job(recipe.variant, (single(train), single(evaluate)), recipe.epochs * len(recipe.seeds)))
+            seeds, gpu = len(recipe.seeds), (recipe.engine, recipe.device) == ("torch", "cuda")
+            jobs.append(Job(recipe.variant, (single(train), single(evaluate)), recipe.epochs * seeds, seeds, gpu))
         elif evaluate in status:
             jobs.append(Job(recipe.variant, (single(evaluate),), 1))
     return sorted(jobs, key=lambda job: -job.work)

@@ -1,0 +1,55 @@
+"""The trainings of a study on a Ray cluster, and their results back by a DVC remote."""
+
+import importlib.util
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnist_study import files
+from mnist_study.errors import StudyError
+from mnist_study.study import cargo, lockfile
+from mnist_study.study.display import display
+from mnist_study.study.local import DVC
+from mnist_study.study.node import LOGS, PROGRESS, Outcome
+from mnist_study.study.plan import Job
+
+CAME = Path("build/cluster")  # evaluations as workers tell them, for the display
+
+
+def check(remote: str | None, dirty: bool) -> str:
+    """Give the remote's name; raises StudyError where a study on a cluster cannot begin."""
+    if not importlib.util.find_spec("ray"):
+        raise StudyError("ray is not installed; `pip install -e '.[cluster]'` does it")
+    if not remote:
+        raise StudyError("remote: none given; REMOTE=NAME names the DVC remote that all machines reach")
+    command = [*DVC, "config", f"remote.{remote}.url"]
+    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    if not url:
+        raise StudyError(f"remote: DVC knows none named {remote!r}; `dvc remote add --local {remote} URL` adds it")
+    if "://" not in url and not Path(url).is_absolute():
+        raise StudyError(f"remote: {remote} is {url}, a folder of this checkout, which no worker sees")
+    cargo.check(dirty)
+    return remote
+
+
+def pull(remote: str) -> Job:
+    """Give the job that fetches what dvc.lock names and the remote has."""
+    return Job("pull", (("pull", "--quiet", "--allow-missing", "--force", "--remote", remote),))
+
+
+def train(jobs: Sequence[Job], address: str, remote: str) -> dict[str, str]:
+    """Run the jobs on the cluster, what comes of each in dvc.lock at once. Gives those that failed, and why."""
+    from mnist_study.study import cluster  # ray is an extra
+
+    cluster.connect(address)
+    (CAME / "evaluation").mkdir(parents=True, exist_ok=True)
+    with display(jobs, PROGRESS, CAME / "evaluation") as show:
+        return cluster.run(jobs, cargo.pack(), remote, PROGRESS, show, came)
+
+
+def came(job: Job, outcome: Outcome) -> None:
+    """Keep what a worker tells: its log, and where all went well its entries of dvc.lock."""
+    files.write(LOGS / f"{job.name}.log", outcome.log.encode())
+    if not outcome.failure:
+        files.write(CAME / "evaluation" / f"{job.name}.json", outcome.evaluation.encode())
+        lockfile.merge(Path("dvc.lock"), outcome.lock)

@@ -277,4 +277,4 @@ def _reason(error: Exception) -> str:
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     if isinstance(cause, OSError) and cause.filename:
         text = f"{cause.filename}: {text}"
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:120]
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:400]

@@ -39,6 +39,7 @@ def test_training_again_gives_the_same_lock(checkout: Checkout):
     assert checkout.git_status() == ""  # the learning curves were drawn anew, to the same bytes
 
 
+@pytest.mark.slow
 def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):
     checkout.edit("src/mnist_study/models/one_pool.py", "def build(", "# edited\ndef build(")
     ran = checkout.repro()

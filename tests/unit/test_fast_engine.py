@@ -225,7 +225,10 @@ def bf16(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> Recipe:
     return replace(recipe, precision="bf16", batch_size=IMAGES)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize(
+    "architecture",
+    [pytest.param(name, marks=[] if name.endswith("_pool") else pytest.mark.slow) for name in ARCHITECTURES],
+)
 def test_bf16_is_as_near_to_float64_as_autocast_is(architecture: str, bf16: Recipe):
     ours, theirs = [], []
     for seed in range(4):

@@ -29,6 +29,7 @@ def train_all(recipe: Recipe, policy: Path, images: Path, report: replicas.Repor
     return replicas.train_all(recipe, policy, images, policy.parent / "checkpoints", report)
 
 
+@pytest.mark.slow
 def test_side_by_side_gives_what_each_gives_alone(recipe: Recipe, policy: Path, tiny_mnist: Path):
     signs: list[Progress | Note] = []
     together = train_all(replace(recipe, seeds=(1, 0)), policy, tiny_mnist, signs.append)

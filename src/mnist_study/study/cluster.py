@@ -1,11 +1,11 @@
 """The jobs of a study as tasks of a Ray cluster. Nothing else here knows of Ray."""
 
+import platform
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 import ray
@@ -45,7 +45,7 @@ class Board:
 def work(job: Job, cargo: Sequence[Any], name: str, remote: str, workers: int, board: Any) -> node.Outcome:  # noqa: ANN401
     """Run a job on the node that Ray chose. `cargo` holds a reference: only the first task of a node fetches it."""
     here = ray.get_runtime_context().get_node_id()
-    where = f"{gethostname()}-{here[:4]}"
+    where = f"{platform.node()}-{here[:4]}"
     board.say.remote(job.name, where, "")
     folder = node.checkout(job, node.home(name, here), lambda: ray.get(cargo[0]))
     return node.work(job, folder, remote, workers, where, lambda status: board.say.remote(job.name, where, status))

@@ -55,7 +55,7 @@ plots: setup ## write dvc_plots/index.html, which opens without network
 	.venv/bin/python -m mnist_study.vega dvc_plots/vega
 	.venv/bin/dvc plots show
 
-test: setup ## run the default tests (under 90 s on two cores)
+test: setup ## run the default tests (one to two minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three minutes)

@@ -46,7 +46,7 @@ def cut(recipe: Recipe, images: Path, path: Path, epoch: int) -> None:
     ("scheduler", "engine"),
     [
         ("plateau", "torch"),
-        ("one_cycle", "fast"),
+        pytest.param("one_cycle", "fast", marks=pytest.mark.slow),
         pytest.param("constant", "fast", marks=pytest.mark.slow),
         pytest.param("step", "torch", marks=pytest.mark.slow),
     ],

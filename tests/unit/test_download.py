@@ -270,7 +270,7 @@ def test_no_source(target):
 
 
 def test_reason_is_one_short_line():
-    assert download._reason(OSError("a\nb\x1b[31m\r" + "c" * 999)) == "a b[31m " + "c" * 112
+    assert download._reason(OSError("a\nb\x1b[31m\r" + "c" * 999)) == "a b[31m " + "c" * 392
     assert download._reason(RecursionError()) == "RecursionError"
 
 

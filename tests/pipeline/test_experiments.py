@@ -20,7 +20,7 @@ STORIES = (
     "Where the path is not plain ASCII",
 )
 DRAW = """\
-    missed = misses.read(names, PREDICTIONS, Path("data/mnist"))
+    missed = misses.read(study.confusions(), PREDICTIONS, Path("data/mnist"))
     reporting.write(study, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 """
 COUNT = """\

@@ -58,13 +58,13 @@ plots: setup ## write dvc_plots/index.html, which opens without network
 test: setup ## run the default tests (one to two minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: setup ## run the tests that take longer (three minutes)
+test-slow: setup ## run the tests that take longer (three to eight minutes)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster)"
 
 test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour)
 	.venv/bin/pytest -m faults
 
-test-experiments: setup ## type the commands of docs/experiments.md, on a tiny study (four minutes)
+test-experiments: setup ## type the commands of docs/experiments.md, on a tiny study (six minutes)
 	.venv/bin/pytest --numprocesses 2 -m experiments
 
 test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_study import files, mnist, models, schedules, weights
+from mnist_study import files, mnist, models, schedules, torch_engine, weights
 from mnist_study.augmentation import NEUTRAL, RANGES, Policy, augment, draw
 from mnist_study.errors import StudyError
 from mnist_study.fast import FastEngine
@@ -90,7 +90,8 @@ def test_signs_of_life_count_up_to_every_image(recipe: Recipe, tiny_mnist: Path)
 
 
 @pytest.mark.slow  # without bf16 instructions, on this kind of network, it takes seconds
-def test_bf16_trains_too(recipe: Recipe, tiny_mnist: Path):
+def test_bf16_trains_too(recipe: Recipe, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch_engine, "multiplies_bf16", lambda: True)
     fp32, _ = run(replace(recipe, epochs=1), tiny_mnist)
     bf16, history = run(replace(recipe, epochs=1, precision="bf16"), tiny_mnist)
     assert bf16 != fp32

@@ -61,7 +61,7 @@ test: setup ## run the default tests (one to two minutes on two cores)
 test-slow: setup ## run the tests that take longer (three to eight minutes)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster)"
 
-test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour)
+test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour or more)
 	.venv/bin/pytest -m faults
 
 test-experiments: setup ## type the commands of docs/experiments.md, on a tiny study (six minutes)

@@ -124,7 +124,7 @@ def _fit(design: Design, runs: Iterable[Run]) -> Fit | None:
     )
 
 
-def _least_squares(design: Design, runs: list[Run]) -> Any:  # noqa: ANN401
+def _least_squares(design: Design, runs: list[Run]) -> Any:  # noqa: ANN401 - statsmodels has no types
     """Give statsmodels' result, which has no types; each factor's coefficients sum to 0 over its levels."""
     terms = " + ".join(f"C({factor}, Sum)" for factor in design.factors)
     blocks = " + C(seed, Sum)" if _blocks(design, runs) else ""
@@ -132,7 +132,7 @@ def _least_squares(design: Design, runs: list[Run]) -> Any:  # noqa: ANN401
     return model.fit(cov_type="HC2", use_t=True)
 
 
-def _effect(fit: Any, comparison: Comparison) -> Effect:  # noqa: ANN401
+def _effect(fit: Any, comparison: Comparison) -> Effect:  # noqa: ANN401 - statsmodels has no types
     names = fit.model.exog_names
     level, reference = (
         _deviation(names, comparison.factor, level) for level in (comparison.level, comparison.reference)
@@ -156,7 +156,7 @@ def _blocks(design: Design, runs: list[Run]) -> int:
     return seeds if seeds > 1 and len(runs) == seeds * design.rows else 0
 
 
-def _pairs(design: Design, fit: Any) -> dict[tuple[str, str], float]:  # noqa: ANN401
+def _pairs(design: Design, fit: Any) -> dict[tuple[str, str], float]:  # noqa: ANN401 - statsmodels has no types
     """Test each interaction (F test, type II sums of squares), adjusted by Holm's method over all of them."""
     p_values: Any = anova_lm(fit, typ=2, robust="hc2")["PR(>F)"]
     pairs = list(combinations(design.factors, 2))

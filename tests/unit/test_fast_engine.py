@@ -379,6 +379,12 @@ def test_a_network_that_is_no_sequential_or_never_averages_is_named(recipe: Reci
     )
 
 
+def test_a_convolution_used_again_behind_the_average_is_named(recipe: Recipe):
+    again = nn.Conv2d(1, 1, 1)
+    model = nn.Sequential(again, nn.AdaptiveAvgPool2d(1), again, nn.Flatten(), nn.Linear(1, 10))
+    assert unsupported(model, recipe, 640) == "it uses a layer again behind the average"
+
+
 @pytest.mark.parametrize(
     ("layers", "reason"),
     [

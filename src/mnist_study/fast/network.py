@@ -48,6 +48,8 @@ def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
     cells = [Cell(None)]
     for index, layer in enumerate(layers):
         if isinstance(layer, HEADS):
+            if any(later in layers[:index] and list(later.parameters()) for later in layers[index:]):
+                raise UnsupportedError("it uses a layer again behind the average")
             return cells, nn.Sequential(*layers[index:])
         if not _is_known(layer):
             raise UnsupportedError(f"it has a layer that it does not know, {layer} (number {index})")

@@ -18,7 +18,7 @@ Stages = dict[str, Any]
 
 def status() -> Stages:
     """Ask DVC which stages differ from dvc.lock, and in what."""
-    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)  # noqa: S603 - DVC alone
     if done.returncode:
         raise StudyError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
     return json.loads(done.stdout)

@@ -23,7 +23,7 @@ def check(remote: str | None, dirty: bool) -> str:
     if not remote:
         raise StudyError("remote: none given; REMOTE=NAME names the DVC remote that all machines reach")
     command = [*DVC, "config", f"remote.{remote}.url"]
-    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - DVC alone
     if not url:
         raise StudyError(f"remote: DVC knows none named {remote!r}; `dvc remote add --local {remote} URL` adds it")
     if "://" not in url and not Path(url).is_absolute():

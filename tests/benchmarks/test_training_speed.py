@@ -34,10 +34,14 @@ def replicas(case: Case) -> tuple[Callable[..., None], list[tuple]]:
 
 
 def gemm_rate(case: Case) -> float | None:
-    """Give the machine's GFLOP/s with the processes, the threads and the precision of the case."""
+    """Give the machine's GFLOP/s with the processes, the threads and the precision of the case.
+
+    As in training, bf16 gives way to fp32 on a processor without it.
+    """
     precision = "fp32" if case.is_plain else cases.recipe(case).precision
     threads = machine.THREADS if case.engine == "plain" else 1
-    return machine.gemm_rates().get(precision, {}).get(machine.team(case.replicas, threads))
+    rates = machine.gemm_rates()
+    return rates.get(precision, rates["fp32"]).get(machine.team(case.replicas, threads))
 
 
 @pytest.mark.parametrize("case", cases.all_cases(), ids=str)

@@ -19,7 +19,8 @@ from tempfile import mkdtemp
 atheris = import_module("atheris")  # `make fuzz` installs it, into build/
 
 with atheris.instrument_imports(include=["mnist_study", "ruamel.yaml", "tarfile"]):
-    from mnist_study import download, mnist, params
+    from mnist_study import mnist, params
+    from mnist_study.download import contents
     from mnist_study.errors import StudyError
     from tests.unit.test_params import ARCHITECTURES, GOOD, count
 
@@ -47,15 +48,15 @@ def read_tarball(data: bytes) -> None:
     """Read the bytes as npm's tarball, unzipped, so that the fuzzer need not find out gzip's checksum."""
     path = FOLDER / "x.tgz"
     path.write_bytes(gzip.compress(data, 1))
-    with suppress(download.SourceError):
-        download._members(path)
+    with suppress(contents.SourceError):
+        contents.members(path)
 
 
 def tarball() -> bytes:
     """A sound one."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name in download.SHA256:
+        for name in contents.SHA256:
             info = tarfile.TarInfo(f"package/data/{name}")
             info.size = 5
             tar.addfile(info, io.BytesIO(b"12345"))

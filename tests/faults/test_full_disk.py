@@ -1,5 +1,6 @@
 """A full disk: the message names the file and the reason, nothing is half written, and the next run heals it."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study import download
+from mnist_study.download import contents as delivered
 from mnist_study.download import fetch
 from mnist_study.errors import StudyError
 from tests.conftest import TINY
@@ -45,7 +46,7 @@ def project(folder: Path) -> Path:
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with large files in MNIST's place."""
-    monkeypatch.setattr(download, "SHA256", {name: download.hashlib.sha256(LARGE[name]).hexdigest() for name in LARGE})
+    monkeypatch.setattr(delivered, "SHA256", {name: hashlib.sha256(LARGE[name]).hexdigest() for name in LARGE})
     folder = tmp_path / "own"
     folder.mkdir()
     for name, data in LARGE.items():

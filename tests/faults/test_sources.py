@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study import download
-from mnist_study.download import fetch
+from mnist_study.download import contents as delivered
+from mnist_study.download import fetch, put
 from mnist_study.errors import StudyError
 from tests.pipeline.conftest import write_copy
 from tests.unit.test_download import FILES, _warm, _world, contents, npm, server, target
@@ -74,7 +74,7 @@ def test_when_nothing_is_left_every_source_is_named_with_its_reason(target: Path
 
 @pytest.mark.slow
 def test_what_never_ends_is_ended(target: Path, slow_server: str, monkeypatch):
-    monkeypatch.setattr(download, "LIMIT", 1_000_000)
+    monkeypatch.setattr(delivered, "LIMIT", 1_000_000)
     said: list[str] = []
     began = time.monotonic()
     with pytest.raises(StudyError):
@@ -88,11 +88,11 @@ def test_what_never_ends_is_ended(target: Path, slow_server: str, monkeypatch):
 def test_two_downloads_at_once_leave_one_whole_result(target: Path):
     """Many, and many times over: a file of each is never beside one of another."""
 
-    def put(number: int) -> None:
+    def often(number: int) -> None:
         for _ in range(50):
-            download._put(target, {name: bytes([number]) * 1000 for name in FILES})
+            put(target, {name: bytes([number]) * 1000 for name in FILES})
 
-    threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=often, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -144,7 +144,7 @@ def test_a_gzip_bomb(target: Path, monkeypatch, tmp_path: Path):
     """Ten megabytes of zeros in some ten thousand bytes, where a million are allowed."""
     for name in FILES:
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(bytes(10_000_000), 1))
-    monkeypatch.setattr(download, "LIMIT", 1_000_000)
+    monkeypatch.setattr(delivered, "LIMIT", 1_000_000)
     monkeypatch.setenv("MNIST_DIR", str(tmp_path))
     with pytest.raises(StudyError, match=r"folder: train-images-idx3-ubyte\.gz holds more than 1,000,000 bytes"):
         fetch(target, ["folder"], seconds=30)

@@ -85,14 +85,14 @@ def write_copy(folder: Path, mnist: Path) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / "params.yaml").write_text(PARAMS)
-    download = folder / "src" / "mnist_study" / "download.py"
+    contents = folder / "src" / "mnist_study" / "download" / "contents.py"
 
     def digest(found: re.Match[str]) -> str:
         return f'"{found[1]}": "{hashlib.sha256((mnist / found[1]).read_bytes()).hexdigest()}"'
 
-    text, count = DIGEST.subn(digest, download.read_text())
+    text, count = DIGEST.subn(digest, contents.read_text())
     assert count == 4
-    download.write_text(text)
+    contents.write_text(text)
 
 
 @pytest.fixture(scope="session")

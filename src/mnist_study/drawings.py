@@ -2,7 +2,7 @@
 
 from mnist_study import metrics
 from mnist_study.designs import DESIGNS
-from mnist_study.effects import Effect, Fit
+from mnist_study.factorial import Effect, Fit
 from mnist_study.figures import confusion, curves, digits, effects, network, rows
 from mnist_study.figures.curves import Curve
 from mnist_study.figures.digits import Digit
@@ -12,7 +12,7 @@ from mnist_study.misses import Misses
 from mnist_study.outcomes import Outcome, Study
 from mnist_study.page.result import own_interval
 
-GALLERY = 40  # digits at most
+GALLERY = 40  # digits at most, as the page says
 
 
 def draw(study: Study, misses: Misses, published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def panels(study: Study) -> dict[str, list[Curve]]:
             kind=recipe.scheduler if published else recipe.variant,
             accuracies=metrics.curve(outcome.training),
             dotted=recipe.augmentation == "plain",
-            thin=recipe.batch_size == 128 or (published is not None and published.table > 4 and published.dropout),
+            thin=published is not None and (published.batch_size == 128 or (published.table > 4 and published.dropout)),
         )
         rows.setdefault(title, []).append(curve)
     return rows

@@ -37,6 +37,7 @@ class Published:
     batch_size: int
     train_accuracy: float
     test_accuracy: float
+    model_name: str  # the first column of the study's tables
 
     @property
     def helped(self) -> bool:
@@ -173,6 +174,7 @@ def read_published(path: Path) -> dict[str, Published]:
                 batch_size=int(row["batch_size"]),
                 train_accuracy=float(row["train_accuracy"]),
                 test_accuracy=float(row["test_accuracy"]),
+                model_name=row["name_in_study"],
             )
             for row in csv.DictReader(file)
         }

@@ -41,7 +41,7 @@ def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: P
 def report_files(study: Study, misses: Misses) -> dict[str, bytes]:
     """Make every file of the report, by its path within the folder."""
     published, ours = effects.of_published(study.published), effects.of_study(study)
-    judged = claims.judge(study, published, ours)
+    judged = claims.judge(study, published, ours, effects.of_epoch(study, claims.EARLY))
     pictures = drawings.draw(study, misses, published, ours)
     tables = {
         "learning_curves": plots.learning_curves(study),

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 TEST_IMAGES = 10_000
 LEVEL = 0.95
@@ -76,13 +77,32 @@ class Noise:
         """Give what the mean of so many seeds may be off by; of several, all at once (Bonferroni, Student's t)."""
         return float(stats.t.ppf(1 - (1 - LEVEL) / (2 * means), self.degrees)) * self.sd / math.sqrt(seeds)
 
-    def best_margin(self, groups: int, seeds: int, others: int) -> float:
-        """Give what two of `groups` means may differ by, whichever two are picked (Tukey and Kramer)."""
-        return _widest(groups, self.degrees) * self.sd * math.sqrt((1 / seeds + 1 / others) / 2)
+    def run_margin(self, seeds: int) -> float:
+        """Give what one more run may differ by from the mean of so many (Student's t)."""
+        return float(stats.t.ppf((1 + LEVEL) / 2, self.degrees)) * self.sd * math.sqrt(1 + 1 / seeds)
+
+
+def pair_margin(groups: int, one: Noise, seeds: int, other: Noise, others: int) -> float:
+    """Give what two of `groups` means may differ by, whichever two are picked (Games and Howell, 1976).
+
+    For two means of the same noise it is Tukey's and Kramer's.
+    """
+    first, second = one.sd**2 / seeds, other.sd**2 / others
+    if first + second == 0:
+        return 0.0
+    shared = one == other
+    degrees = one.degrees if shared else (first + second) ** 2 / (first**2 / one.degrees + second**2 / other.degrees)
+    return _widest(groups, degrees) * math.sqrt((first + second) / 2)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Adjust p values so that all tests together call noise a difference at most one time in twenty (Holm, 1979)."""
+    adjusted: Any = multipletests(values, method="holm")[1] if values else []
+    return [float(value) for value in adjusted]
 
 
 @cache
-def _widest(groups: int, degrees: int) -> float:
+def _widest(groups: int, degrees: float) -> float:
     """Give the upper point of the studentized range, an integral that takes a tenth of a second."""
     return float(stats.studentized_range.ppf(LEVEL, groups, degrees))
 

@@ -70,9 +70,57 @@ def test_planted_effects_are_found_and_others_are_not(ours):
 
 
 def test_an_interaction_is_found(ours):
-    told = {pair for pair, p in ours[FULL_WIDTH.title].pairs.items() if p < 0.05}
-    assert told == {("scheduler", "augmentation")}
+    fit = ours[FULL_WIDTH.title]
+    told = {pair: found for pair, found in fit.pairs.items() if found.told}
+    assert list(told) == [("scheduler", "augmentation")]
+    assert fit.depends_on("augmentation") == ["scheduler"]
+    assert fit.depends_on("batch_size") == []
+    means = told["scheduler", "augmentation"].means
+    assert len(means) == 6
+    gain = means["step", "affine_jitter"] - means["step", "plain"]
+    assert gain - (means["constant", "affine_jitter"] - means["constant", "plain"]) == pytest.approx(0.09, abs=0.03)
     assert ours[REDUCED.title].pairs == {}
+
+
+def test_effects_that_depend_on_the_seed_are_told():
+    def same_luck(row, seed):  # networks of one architecture and seed begin alike, and end alike
+        return scattered(row, seed) + 0.2 * ((seed + ord(row.architecture[0])) % 3)
+
+    fit = effects.of_study(whole_study(same_luck))[FULL_WIDTH.title]
+    assert fit.by_seed is not None
+    assert fit.by_seed < 0.001
+
+
+def test_luck_alone_depends_on_no_seed_and_adds_up(ours):
+    assert all(fit.by_seed > 0.05 for fit in ours.values())
+    assert ours[FULL_WIDTH.title].lack is None
+    assert ours[REDUCED.title].lack > 0.05
+
+
+def test_effects_that_do_not_add_up_are_told():
+    def odd_one_out(row, seed):
+        return scattered(row, seed) + 0.3 * (row is PUBLISHED["two_pool_dropout-b64-constant-rotate"])
+
+    lack = effects.of_study(whole_study(odd_one_out))[REDUCED.title].lack
+    assert lack is not None
+    assert lack < 0.001
+
+
+def test_few_rows_at_a_level_leave_few_degrees_of_freedom(published):
+    # Two rows of twelve are plain: by the residual degrees alone the interval would be half as wide.
+    fit = published[REDUCED.title]
+    rotation = fit.effects["rotation"]
+    assert fit.degrees == 6
+    assert (rotation.high - rotation.low) / 2 > 0.35
+
+
+def test_an_earlier_epoch_is_fitted_from_the_curves():
+    study = whole_study(planted)
+    early, last = effects.of_epoch(study, 1), effects.of_study(study)
+    assert early[FULL_WIDTH.title].effects["batch"].difference == pytest.approx(
+        last[FULL_WIDTH.title].effects["batch"].difference
+    )
+    assert effects.of_epoch(study, 4) == {}  # the made-up curves have three
 
 
 def test_p_values_are_adjusted_over_both_models(published):
@@ -86,7 +134,9 @@ def test_p_values_are_adjusted_over_both_models(published):
 
 
 def test_one_seed_is_enough_and_some_rows_are_not():
-    assert effects.of_study(whole_study(scattered, seeds=1))[FULL_WIDTH.title].degrees == 23
+    alone = effects.of_study(whole_study(scattered, seeds=1))
+    assert alone[FULL_WIDTH.title].degrees == 23
+    assert alone[REDUCED.title].by_seed is alone[REDUCED.title].lack is None
     some = [name for name in PUBLISHED if name != "vanilla-b64-step-plain"]
     assert list(effects.of_study(whole_study(scattered, only=some))) == [REDUCED.title]
     assert effects.of_study(whole_study(scattered, only=[])) == {}

@@ -94,6 +94,7 @@ def test_a_convolution_used_again_has_its_parameters_once():
     convolutions = [layer for layer in layers if layer.name.startswith("Conv2d")]
     assert [layer.parameters for layer in convolutions] == [72, 576, 0, 0, 64, 0]
     assert [layer.multiply_accumulates for layer in convolutions[1:4]] == [576 * 28 * 28] * 3
+    assert [layer.name for layer in convolutions[1:3]] == ["Conv2d 3x3", "Conv2d 3x3 again"]
     assert sum(layer.parameters for layer in layers) == count_parameters(model)
 
 

@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnist_study.statistics import Noise, difference_interval, mean_interval, seed_noise, verdict, wilson, within_noise
+from mnist_study.statistics import (
+    Noise,
+    difference_interval,
+    holm,
+    mean_interval,
+    pair_margin,
+    seed_noise,
+    verdict,
+    wilson,
+    within_noise,
+)
 
 
 @pytest.mark.parametrize("correct", [0, 1, 5000, 9940, 9999, 10_000])
@@ -77,4 +87,23 @@ def test_the_margin_of_the_best_agrees_with_tukeys_test():
     noise = seed_noise(groups.tolist())
     assert noise is not None
     interval = stats.tukey_hsd(*groups).confidence_interval(0.95)
-    assert noise.best_margin(5, 3, 3) == pytest.approx((interval.high - interval.low)[0, 1] / 2, rel=1e-3)
+    assert pair_margin(5, noise, 3, noise, 3) == pytest.approx((interval.high - interval.low)[0, 1] / 2, rel=1e-3)
+
+
+def test_the_margin_of_two_means_of_unlike_noise_is_games_and_howells():
+    quiet, loud = Noise(0.02, 40), Noise(0.1, 40)
+    degrees = (0.02**2 + 0.1**2) ** 2 / (0.02**4 / 40 + 0.1**4 / 40)
+    expected = stats.studentized_range.ppf(0.95, 60, degrees) * np.sqrt((0.02**2 + 0.1**2) / 3 / 2)
+    assert pair_margin(60, quiet, 3, loud, 3) == pytest.approx(expected)
+    assert pair_margin(60, quiet, 3, quiet, 3) < pair_margin(60, quiet, 3, loud, 3) < pair_margin(60, loud, 3, loud, 3)
+    assert pair_margin(60, Noise(0.0, 40), 3, Noise(0.0, 40), 3) == 0
+
+
+def test_one_more_run_may_differ_by_its_own_luck_too():
+    noise = Noise(0.05, 120)
+    assert noise.run_margin(3) == pytest.approx(stats.t.ppf(0.975, 120) * 0.05 * np.sqrt(1 + 1 / 3))
+
+
+def test_p_values_are_adjusted_by_holm():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == []

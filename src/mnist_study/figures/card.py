@@ -14,7 +14,7 @@ from matplotlib.typing import RcKeyType
 
 # Okabe and Ito's colours, told apart with any kind of colour vision; their yellow is too pale for lines on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "osD^vP"
+MARKERS = "osD^vh"
 INK = "#24292f"
 QUIET = "#6e7781"
 STYLE: dict[RcKeyType, Any] = {

@@ -42,9 +42,9 @@ def diagram(layers: Sequence[Layer]) -> bytes:
             x, width = place * PITCH, 1.0 + 0.8 * channels
             axes.add_patch(Rectangle((x - width / 2, -height / 2), width, height, color=slab.colour, linewidth=0))
             side = f"\n{height}x{height}" if height > 1 else ""
-            axes.text(x, IMAGE_SIDE / 2 + 2, f"{channels}{side}", ha="center", va="bottom", color=INK, fontsize=7)
+            axes.text(x, IMAGE_SIDE / 2 + 2, f"{channels}{side}", ha="center", va="bottom", color=INK, fontsize=8)
             words = "\n".join(slab.words)
-            axes.text(x, -IMAGE_SIDE / 2 - 2, words, ha="center", va="top", color=QUIET, fontsize=6.5)
+            axes.text(x, -IMAGE_SIDE / 2 - 2, words, ha="center", va="top", color=QUIET, fontsize=8)
         axes.set(xlim=(-PITCH / 2, (len(slabs) - 0.5) * PITCH), ylim=(-IMAGE_SIDE / 2 - depth, IMAGE_SIDE / 2 + 12))
     return svg.getvalue()
 
@@ -55,7 +55,7 @@ def _slabs(layers: Sequence[Layer]) -> list[Slab]:
         name, _, rest = layer.name.partition(" ")
         if name in KINDS:
             word, colour = KINDS[name]
-            colour = PALETTE[5] if layer.name == "Conv2d 1x1" else colour
+            colour = PALETTE[5] if rest.startswith("1x1") else colour
             slabs.append(Slab(_spatial(layer.output_size), [f"{word} {rest}".strip()], colour))
         elif word := WORDS.get(name, name):
             slabs[-1].words.append(f"{word} {rest}".strip())

@@ -39,10 +39,10 @@ def against_published(points: Sequence[Point], target: float) -> bytes:
     values = np.array([(point.published, point.ours) for point in points])
     low, high = float(values.min()) - 0.1, min(float(values.max()) + 0.1, 100.0)
     line, seeds = np.linspace(low, high, 60), min(point.seeds for point in points)
-    half = [difference_interval(x, x, seeds)[1] for x in line]
+    within = np.array([_within(x, seeds) for x in line])
     with card(7.4, 4.9) as (figure, svg):
         axes = figure.subplots()
-        axes.fill_between(line, line - half, line + half, color="#eaeef2", linewidth=0, label="within noise")
+        axes.fill_between(line, within[:, 0], within[:, 1], color="#eaeef2", linewidth=0, label="within noise")
         axes.plot(line, line, color=QUIET, linewidth=1, label="equal")
         axes.axvline(target, color=QUIET, linewidth=0.8, linestyle="--")
         target_line(axes, target)
@@ -56,7 +56,7 @@ def against_published(points: Sequence[Point], target: float) -> bytes:
 
 def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, limit: int) -> bytes:
     """Draw accuracy over parameters: rows here, as published (hollow), and variants of our own with their intervals."""
-    columns = _columns(points)
+    columns = _columns({item.kind: item.parameters for item in points} | {star.name: star.parameters for star in stars})
     with card(8.2, 4.4) as (figure, svg):
         axes = figure.subplots()
         target_line(axes, target)
@@ -67,7 +67,7 @@ def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, li
             axes.scatter(x - 70, [p.ours for p in own], s=24, alpha=0.7, label=kind, **look)
             axes.scatter(x + 110, [p.published for p in own], s=14, alpha=0.7, **hollow)
         for star in stars:
-            _draw_star(axes, star)
+            _draw_star(axes, star, columns[star.name])
         axes.set(xlim=(min([5000, *(star.parameters - 1000 for star in stars)]), limit + 600))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="parameters", ylabel="test accuracy, %")
@@ -83,20 +83,28 @@ def _by_kind(points: Sequence[Point]) -> Iterator[tuple[str, dict, list[Point]]]
         yield kind, look, [point for point in points if point.kind == kind]
 
 
-def _columns(points: Sequence[Point]) -> dict[str, float]:
+def _within(published: float, seeds: int) -> tuple[float, float]:
+    """Give the lowest and the highest accuracy here that is within noise of a published one."""
+    low = high = published
+    for _ in range(20):  # the interval's width depends on where it ends, but little
+        low -= difference_interval(low, published, seeds)[1]
+        high = min(high - difference_interval(high, published, seeds)[0], 100.0)
+    return low, high
+
+
+def _columns(sizes: dict[str, int]) -> dict[str, float]:
     """Give each kind its place on the axis: its parameters, moved aside where other kinds have about as many."""
-    sizes = {point.kind: point.parameters for point in points}
     places = {}
     for kind, size in sizes.items():
-        group = [other for other in sizes if abs(sizes[other] - size) < NEAR]
+        group = sorted((other for other in sizes if abs(sizes[other] - size) < NEAR), key=lambda other: sizes[other])
         middle = sum(sizes[other] for other in group) / len(group)
         places[kind] = middle + APART * (group.index(kind) - (len(group) - 1) / 2)
     return places
 
 
-def _draw_star(axes: Axes, star: Star) -> None:
+def _draw_star(axes: Axes, star: Star, x: float) -> None:
     low, high = star.interval
-    axes.plot([star.parameters] * 2, [low, high], color=INK, linewidth=1.2)
-    axes.scatter([star.parameters], [star.accuracy], s=90, marker="*", color=INK, linewidth=0, zorder=3)
+    axes.plot([x] * 2, [low, high], color=INK, linewidth=1.2)
+    axes.scatter([x], [star.accuracy], s=90, marker="*", color=INK, linewidth=0, zorder=3)
     place = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
-    axes.annotate(star.name, (star.parameters, star.accuracy), fontsize=8, **place)
+    axes.annotate(star.name, (x, star.accuracy), fontsize=8, **place)

@@ -78,9 +78,11 @@ def rows(model: nn.Sequential) -> list[Layer]:
         nonlocal field, jump
         field, jump = _look_further(module, field, jump)
         size = tuple(output.shape[1:])
-        parameters = 0 if module in met else models.count_parameters(module)
+        name, parameters = _name(module), models.count_parameters(module)
+        if module in met and parameters:
+            name, parameters = f"{name} again", 0
         met.add(module)
-        layers.append(Layer(_name(module), size, field, parameters, _multiply_accumulates(module, size)))
+        layers.append(Layer(name, size, field, parameters, _multiply_accumulates(module, size)))
 
     hooks = [layer.register_forward_hook(note) for layer in dict.fromkeys(model)]
     training = model.training

@@ -38,8 +38,9 @@ CAPTIONS = {
         "Test images of the variant with the highest test accuracy, first seed. Only the misses are coloured."
     ),
     "missed": (
-        "The test images that most networks miss, hardest first: its label, what most of them read instead, its place"
-        " among the test images (from 0), the share of networks that miss it. Some of the labels are wrong: Northcutt,"
+        "The test images that most networks miss, hardest first and at most 40: its label, what most of them read"
+        " instead, its place among the test images (from 0), the share of networks that miss it. Some of the labels are"
+        " wrong: Northcutt,"
         " Athalye and Mueller (2021) count 15."
     ),
 }

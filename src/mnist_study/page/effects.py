@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from mnist_study.claims import Claim
 from mnist_study.designs import DESIGNS, Design
-from mnist_study.effects import Effect, Fit
+from mnist_study.factorial import Effect, Fit, Pair
 from mnist_study.page.markdown import table
+from mnist_study.statistics import LEVEL
 
 Fits = dict[str, Fit]
 NAMES = {"batch_size": "batch size"}
@@ -16,9 +17,10 @@ def claims_table(claims: Sequence[Claim]) -> str:
     note = (
         "A verdict goes by our networks; the study's own figures, one run a row, stand beside them. Differences are in"
         " points of test accuracy, with 95 % intervals, from the models under [Effects](#effects). *Cannot be told from"
-        " noise* is a p value above 0.05 after Holm's adjustment for all comparisons; for counts of rows and for the"
-        " best row, an interval for all rows at once. By its own figures alone a claim stands where the p value there"
-        " is below 0.05. Small networks are those of tables 5 and 6."
+        " noise* is a p value above 0.05 after Holm's adjustment for all comparisons, *contradicted* one below it with"
+        " the difference turned round; for counts of rows and for the best row, an interval for all rows at once, from"
+        " how far seeds differ with the row's scheduler. By its own figures alone a claim stands where the p value"
+        " there is below 0.05. Small networks are those of tables 5 and 6."
     )
     lines = [(claim.text, claim.published, claim.ours, f"**{claim.verdict}**") for claim in claims]
     return f"{note}\n\n{table(('claim', 'by the published figures', 'here', 'verdict'), lines)}"
@@ -30,12 +32,16 @@ def effects(published: Fits, ours: Fits) -> str:
 
 
 def _design(design: Design, published: Fit, ours: Fit | None) -> str:
-    factors = ", ".join(NAMES.get(factor, factor) for factor in design.factors)
+    factors = ", ".join(named(factor) for factor in design.factors)
     terms = f"{factors} and their interactions in pairs" if design.in_pairs else factors
     method = f"Test accuracy after the last epoch is explained by {terms}."
     if not design.in_pairs:
-        method += " That these effects add up is assumed: the rows are no full crossing."
-    method += f" Least squares, standard errors HC2. Published: {_size(published)}."
+        method += (
+            " That these effects add up is assumed: the rows are no full crossing. Plain rows and those at a constant"
+            " rate are of `two_pool` alone, and plain rows all have a constant rate."
+        )
+    method += " Least squares, standard errors HC2 with the degrees of freedom of Bell and McCaffrey."
+    method += f" Published: {_size(published)}."
     method += f" Here: {_size(ours)}." if ours else f" {missing(design)}"
     header = ("change", "here", "95 % interval", "p", "published", "95 % interval", "p")
     lines = [
@@ -43,8 +49,8 @@ def _design(design: Design, published: Fit, ours: Fit | None) -> str:
         for name, comparison in design.comparisons.items()
     ]
     parts = [f"### {design.title}", method, table(header, lines)]
-    if ours and ours.pairs:
-        parts.append(_interactions(ours))
+    if ours:
+        parts += [*_interactions(ours), *_assumptions(ours)]
     return "\n\n".join(parts)
 
 
@@ -62,13 +68,56 @@ def _size(fit: Fit) -> str:
 def _cells(effect: Effect | None) -> tuple[str, str, str]:
     if effect is None:
         return "", "", ""
-    p = "< 0.001" if effect.p < 0.001 else f"{effect.p:.3f}"
-    return f"{effect.difference:+.3f}", f"{effect.low:+.3f} to {effect.high:+.3f}", p
+    return f"{effect.difference:+.3f}", f"{effect.low:+.3f} to {effect.high:+.3f}", p_value(effect.p)
 
 
-def _interactions(fit: Fit) -> str:
-    told = [f"{NAMES.get(a, a)} and {NAMES.get(b, b)} (p {p:.3f})" for (a, b), p in fit.pairs.items() if p < 0.05]
+def _interactions(fit: Fit) -> list[str]:
+    """Say which effects depend on another factor, and give the means of those that do."""
+    if not fit.pairs:
+        return []
+    told = {factors: pair for factors, pair in fit.pairs.items() if pair.told}
     tests = f"Of the {len(fit.pairs)} interactions in pairs (F tests, adjusted by Holm's method)"
     if not told:
-        return f"{tests} none can be told from noise: no effect above is seen to depend on another factor."
-    return f"{tests} {len(told)} can be told from noise, so these effects depend on each other: {', '.join(told)}."
+        return [f"{tests} none can be told from noise: no effect above is seen to depend on another factor."]
+    names = [f"{named(a)} and {named(b)} (p {p_value(pair.p)})" for (a, b), pair in told.items()]
+    line = (
+        f"{tests} {len(told)} can be told from noise, so these effects depend on each other: {', '.join(names)}. An"
+        " effect above is then a mean over unlike cases; test accuracy by both factors:"
+    )
+    return [line, *(_means(*factors, pair) for factors, pair in told.items())]
+
+
+def _means(down: str, across: str, pair: Pair) -> str:
+    lines, columns = (list(dict.fromkeys(levels)) for levels in zip(*pair.means, strict=True))
+    header = (f"{named(down)} \\ {named(across)}", *columns)
+    return table(header, [(line, *(f"{pair.means[line, column]:.3f}" for column in columns)) for line in lines])
+
+
+def _assumptions(fit: Fit) -> list[str]:
+    """Say what the data tell of what the model takes for granted."""
+    lines = []
+    if fit.by_seed is not None:
+        told = fit.by_seed < 1 - LEVEL
+        lines.append(
+            "Networks of one architecture and seed begin with the same weights, and all of one seed see the images in"
+            f" the same order. That effects depend on the seed {'is told from noise' if told else 'is not seen'} (F"
+            f" test, p {p_value(fit.by_seed)})"
+            + (", so the intervals are rather too narrow." if told else ", so they are taken for independent runs.")
+        )
+    if fit.lack is not None:
+        told = fit.lack < 1 - LEVEL
+        lines.append(
+            f"That the effects do not add up is {'told from noise' if told else 'not seen'} (F test of the rows' own"
+            f" means, p {p_value(fit.lack)})" + (": the comparisons above hold for these rows only." if told else ".")
+        )
+    return lines
+
+
+def named(factor: str) -> str:
+    """Give a factor's name in words."""
+    return NAMES.get(factor, factor)
+
+
+def p_value(p: float) -> str:
+    """Write a p value."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,5 +1,6 @@
 """How to read the page's numbers, and how far they can be trusted."""
 
+from mnist_study.claims import noise_by_scheduler
 from mnist_study.outcomes import Study
 from mnist_study.page.markdown import interval
 from mnist_study.statistics import TEST_IMAGES, seed_noise, wilson
@@ -7,11 +8,7 @@ from mnist_study.statistics import TEST_IMAGES, seed_noise, wilson
 
 def method(study: Study) -> str:
     """Say what the numbers are and how far they can be trusted."""
-    by_scheduler: dict[str, list[list[float]]] = {}
-    for outcome in study.rows().values():
-        by_scheduler.setdefault(outcome.recipe.scheduler, []).append(outcome.accuracies)
-    noises = {name: seed_noise(groups) for name, groups in by_scheduler.items()}
-    spread = ", ".join(f"{noise.sd:.3f} with {name}" for name, noise in noises.items() if noise)
+    spread = ", ".join(f"{noise.sd:.3f} with {name}" for name, noise in noise_by_scheduler(study).items())
     noise = seed_noise(outcome.accuracies for outcome in study.rows().values())
     seeds = (
         f"Networks of one row that differ by their seed have a standard deviation of {noise.sd:.3f} points"
@@ -33,7 +30,8 @@ def method(study: Study) -> str:
         f" images of the same kind would move all networks together: at {goal:.2f} % by"
         f" {interval((low - goal, high - goal), '+.2f')} points, in 95 of 100 cases.\n"
         "- Rows are compared with published figures as if each run had drawn its own images. That is the most that luck"
-        " can do, so these intervals are rather too wide than too narrow. The models under [Effects](#effects) measure"
-        " noise by the networks themselves, so they see smaller differences.\n"
+        " can do, so these intervals are rather too wide than too narrow, and *within noise* is no proof that two are"
+        " equal. The models under [Effects](#effects) measure noise by the networks themselves, so they see smaller"
+        " differences.\n"
         "- The comparisons are of these recipes with these options. Another learning rate could turn a verdict."
     )

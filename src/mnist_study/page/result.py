@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from mnist_study.claims import Claim, Verdict
+from mnist_study.claims import Claim, Verdict, noise_by_scheduler
 from mnist_study.outcomes import Outcome, Study
 from mnist_study.page.markdown import accuracy, count, interval, table
 from mnist_study.statistics import Interval, mean_interval, verdict, wilson
@@ -21,7 +21,7 @@ def result(study: Study, claims: Sequence[Claim]) -> str:
     best = study.outcomes[summary["best_variant"]]
     lines = [
         f"- {_overall(study)}Rows that differ within noise: {verdicts['within noise']}; that are higher here:"
-        f" {verdicts['higher']}; lower: {verdicts['lower']}.",
+        f" {verdicts['higher']}; lower: {verdicts['lower']}.{_by_seeds(study)}",
         f"- The best row is `{summary['best_variant']}` with {accuracy(best)} % (95 % interval"
         f" {interval(wilson(summary['best_test_accuracy']))} for other test images); being the best of several, it owes"
         " some of that to luck.",
@@ -52,7 +52,7 @@ def target(study: Study) -> str:
     if not reached:
         return f"No variant reaches {limits}. {published}"
     header = ("variant", "parameters", "published", "first epoch at target", "best epoch", "last epoch")
-    header += ("seeds that end there", "target met")
+    header += ("seeds that end there", "mean at target")
     lines = [_line(name, outcome, goal.accuracy) for name, outcome in reached.items()]
     met = sum(line[-1] == "yes" for line in lines)
     return (
@@ -89,7 +89,8 @@ def _own(name: str, outcome: Outcome) -> str:
     seeds = count(outcome.metrics["seeds"], "seed")
     return (
         f"`{name}`, not in the study, {outcome.metrics['parameters']:,} parameters: {accuracy(outcome)} % over {seeds}"
-        f" (95 % interval {interval(own_interval(outcome), '.3f')})."
+        f" (95 % interval {interval(own_interval(outcome), '.3f')} for other"
+        f" {'seeds' if outcome.metrics['seeds'] > 1 else 'test images'})."
     )
 
 
@@ -100,7 +101,24 @@ def _overall(study: Study) -> str:
         return ""
     differences = [ours - theirs for ours, theirs in rows]
     ends = interval(mean_interval(differences), "+.3f")
-    return f"Here less published: {sum(differences) / len(rows):+.3f} points in the mean (95 % interval {ends}). "
+    return (
+        f"Here less published: {sum(differences) / len(rows):+.3f} points in the mean (95 % interval {ends}, as if the"
+        " rows were drawn from many). "
+    )
+
+
+def _by_seeds(study: Study) -> str:
+    """Count the rows that differ by more than seeds do, where it is known how far these do."""
+    noises, told = noise_by_scheduler(study), 0
+    for outcome in study.rows().values():
+        if outcome.recipe.scheduler not in noises or outcome.published is None:
+            return ""
+        margin = noises[outcome.recipe.scheduler].run_margin(outcome.metrics["seeds"])
+        told += abs(outcome.metrics["test_accuracy"] - outcome.published.test_accuracy) > margin
+    return (
+        f" That counts each run as if it had images of its own. If the study's runs scatter as seeds do here, {told} of"
+        f" {len(study.rows())} rows differ by more than that."
+    )
 
 
 def _verdicts(claims: Sequence[Claim]) -> str:

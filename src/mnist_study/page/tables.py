@@ -2,6 +2,7 @@
 
 from statistics import fmean
 
+from mnist_study.metrics import CHAMPIONS
 from mnist_study.outcomes import Study
 from mnist_study.page.markdown import accuracy, count, interval, table
 from mnist_study.page.result import own_interval, row_verdict
@@ -71,7 +72,8 @@ def published_table(study: Study, number: int) -> str:
             )
         )
     of = [row for row in study.published.values() if row.table == number]
-    caption = f"{of[0].parameters:,} parameters; {len(rows)} of the table's {count(len(of), 'row')}."
+    names = " and ".join(f'"{name}"' for name in dict.fromkeys(row.model_name for row in of))
+    caption = f"{names} there; {of[0].parameters:,} parameters; {len(rows)} of the table's {count(len(of), 'row')}."
     return f"### Table {number}: {HEADINGS[number]}\n\n{caption}\n\n{table(header, lines)}"
 
 
@@ -98,4 +100,6 @@ def own_table(study: Study) -> str:
         "In percent. The interval is Student's for the mean over seeds, on these test images; with one seed it is"
         " Wilson's, for other test images."
     )
+    if set(CHAMPIONS) & study.outcomes.keys():
+        note += " How the champions were chosen, on training images held out, is in docs/recipe.md."
     return f"{table(header, lines)}\n\n{note}"

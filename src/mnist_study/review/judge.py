@@ -13,7 +13,7 @@ from mnist_study.review.comparison import Change
 from mnist_study.review.noise import Spread
 from mnist_study.review.predictions import right
 from mnist_study.review.revision import Revision
-from mnist_study.statistics import Noise, seed_noise
+from mnist_study.statistics import Noise, holm, seed_noise
 
 HIGHER_IS_BETTER = {
     "mean_test_accuracy": True,
@@ -107,7 +107,7 @@ class Judge:
 
 def settle(changes: Sequence[Change]) -> list[Change]:
     """Adjust the p values of a table's tests together, and put each in words."""
-    adjusted = iter(noise.holm([change.p for change in changes if change.p is not None]))
+    adjusted = iter(holm([change.p for change in changes if change.p is not None]))
     return [_settled(change, next(adjusted)) if change.p is not None else change for change in changes]
 
 

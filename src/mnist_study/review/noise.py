@@ -7,11 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from mnist_study.statistics import LEVEL, TEST_IMAGES, Noise
 
@@ -102,12 +101,6 @@ def binomial(before: float, after: float, images: int = TEST_IMAGES) -> float:
     p, q = before / 100, after / 100
     error = math.sqrt((p * (1 - p) + q * (1 - q)) / images)
     return float(2 * stats.norm.sf(abs(q - p) / error)) if error else 1.0
-
-
-def holm(values: Sequence[float]) -> list[float]:
-    """Adjust p values so that all tests together call noise a difference at most one time in twenty (Holm 1979)."""
-    adjusted: Any = multipletests(values, method="holm")[1] if values else []
-    return [float(value) for value in adjusted]
 
 
 def verdict(p: float, better: bool) -> Verdict:

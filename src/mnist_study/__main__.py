@@ -61,7 +61,11 @@ def answer(given: str | None, images: list[np.ndarray]) -> tuple[str, str, tuple
     from mnist_study.predict.answer import choose, probabilities
 
     top = checkout()
-    variant, why = choose(json.loads(_existing(top / "metrics/variants.json", "dvc repro").read_text()), given)
+    try:
+        results = json.loads(_existing(top / "metrics/variants.json", "dvc repro").read_text())
+    except json.JSONDecodeError as error:
+        raise StudyError(f"metrics/variants.json: not JSON ({error}); `dvc repro --force report` writes it") from None
+    variant, why = choose(results, given)
     recipe = Recipe.read(top / "build/recipes" / f"{variant}.json")
     policy = Policy.read(_existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing"))
     batch = np.array(images, np.uint8).reshape(-1, digit.SIDE, digit.SIDE)

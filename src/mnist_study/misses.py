@@ -42,8 +42,8 @@ def read(confusions: Mapping[str, list[Table]], predictions: Path, mnist: Path) 
     `confusions` has what each seed of each variant came to, which its predictions must agree with. `download` has
     checked the images' SHA-256, so their headers are skipped.
     """
-    images = _bytes(mnist / "t10k-images-idx3-ubyte", header=16).reshape(-1, SIDE, SIDE)
-    labels = _bytes(mnist / "t10k-labels-idx1-ubyte", header=8)
+    images = _bytes(mnist / "t10k-images-idx3-ubyte", header=16, shape=(-1, SIDE, SIDE))
+    labels = _bytes(mnist / "t10k-labels-idx1-ubyte", header=8, shape=(-1,))
     predicted = np.concatenate(
         [_predicted(predictions / f"{name}.npz", labels, tables) for name, tables in confusions.items()]
     )
@@ -52,11 +52,13 @@ def read(confusions: Mapping[str, list[Table]], predictions: Path, mnist: Path) 
     return Misses(len(predicted), images, labels, answered.sum(1), answered.argmax(1))
 
 
-def _bytes(path: Path, header: int) -> np.ndarray:
+def _bytes(path: Path, header: int, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        return np.frombuffer(path.read_bytes(), np.uint8, offset=header)
+        return np.frombuffer(path.read_bytes(), np.uint8, offset=header).reshape(shape)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror}); `dvc repro download` fetches it") from None
+    except ValueError:
+        raise StudyError(f"{path}: cut short; `dvc repro download` fetches it again") from None
 
 
 def _predicted(path: Path, labels: np.ndarray, tables: list[Table]) -> np.ndarray:

@@ -104,6 +104,11 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: P
         pass  # nobody is left to tell
     except (StudyError, OSError) as error:
         sender.send(error)
+    except (MemoryError, RuntimeError) as error:  # torch's words for it are those of a RuntimeError
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
+        sender.send(StudyError(f"seed {seed}: not enough memory; {advice}"))
 
 
 def _end_with_parent() -> None:

@@ -58,6 +58,12 @@ def test_a_missing_file_is_named(predictions, confusions, tiny_mnist, tmp_path):
         misses.read(confusions, predictions, tmp_path / "nowhere")
 
 
+def test_images_cut_short_are_named(predictions, confusions, tmp_path):
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(bytes(16 + 785))
+    with pytest.raises(StudyError, match=r"images-idx3-ubyte: cut short; `dvc repro download` fetches it again"):
+        misses.read(confusions, predictions, tmp_path)
+
+
 def test_predictions_of_other_images_are_refused(predictions, confusions, tiny_mnist):
     np.savez(predictions / "b.npz", predicted=np.zeros((1, 10_000), np.uint8))
     with pytest.raises(StudyError, match=r"b\.npz: predictions \[1, 10000\], where there are 200 images"):

@@ -82,6 +82,12 @@ def test_a_network_that_gives_no_ten_scores_is_refused_with_its_default_options(
         summary.count_parameters("mine", {})
 
 
+def test_a_file_that_builds_nothing_is_no_architecture(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mnist_study.models.one_pool", ModuleType("one_pool"))
+    with pytest.raises(StudyError, match=r"^models/one_pool\.py: has no function `build`, so it is no architecture$"):
+        architectures()
+
+
 @pytest.mark.parametrize("layout", ["again", "8 again", "8 8 pool again"])
 def test_again_only_follows_a_convolution_that_keeps_the_channels(layout):
     with pytest.raises(ValueError, match="'again' given; allowed only after a convolution that keeps the number of"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study import replicas
+from mnist_study import replica, replicas
 from mnist_study.augmentation import Policy
 from mnist_study.errors import StudyError
 from mnist_study.messages import Note, Progress, Replica
@@ -96,6 +96,20 @@ def test_a_killed_process_is_named(recipe: Recipe, policy: Path, tiny_mnist: Pat
 
     with pytest.raises(StudyError, match=r"^variants\.tiny: the process of seed 0 was killed by SIGKILL$"):
         train_all(replace(recipe, seeds=(0,), epochs=50), policy, tiny_mnist, kill)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_too_little_memory_is_one_line(
+    error: Exception, recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def train_one(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(replica, "train_one", train_one)
+    monkeypatch.setattr(replicas, "_end_with_parent", lambda: None)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    replicas._work(sender, recipe, 0, policy, tiny_mnist, Path("none"))
+    assert "seed 0: not enough memory; fewer seeds at once (MNIST_STUDY_WORKERS=1)" in str(receiver.recv())
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x00\x00", b"\x00\x00\x00\x09half", b"\x00\x00\x00\x04none"])

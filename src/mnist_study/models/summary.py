@@ -22,9 +22,12 @@ WORTH_A_TRY = 1_000_000  # parameters; a larger network is no part of any study 
 
 
 def architectures() -> list[str]:
-    """Name the architectures, sorted: the files of this package that define `build`."""
+    """Name the architectures, sorted: the files of this package; raises StudyError for one that does not `build`."""
     names = {module.name for module in pkgutil.iter_modules(models.__path__)} - NOT_ARCHITECTURES
-    return sorted(name for name in names if hasattr(_module(name), "build"))
+    for name in names:
+        if not hasattr(_module(name), "build"):
+            raise StudyError(f"models/{name}.py: has no function `build`, so it is no architecture")
+    return sorted(names)
 
 
 def options(architecture: str) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Revision:
             return json.loads(self.files.read_text(path))
         except FileNotFoundError:
             return {}
+        except json.JSONDecodeError as error:
+            raise StudyError(f"{path}: not JSON ({error}), as in a merge that was not ended") from None
 
 
 def outs(stages: dict[str, Any]) -> Iterator[tuple[str, str]]:

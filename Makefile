@@ -41,8 +41,8 @@ study: setup ## repro with several variants at once (JOBS=n: so many; RAY=addres
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
 
-doctor: setup ## look for what is missing, damaged or left over; a line each, with the command that heals it
-	@.venv/bin/python -m mnist_study.doctor
+doctor: ## look for what is missing, damaged or left over; a line each, with the command that heals it
+	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.doctor
 
 # configure and download run without DVC here, so dvc.lock stays as it is; what they say is not part of the page
 review: setup ## print what this branch changes against BASE (main), as Markdown; fails where a stage is stale

@@ -4,7 +4,7 @@
 
 The file is a params.yaml, and `trials`: a name for each set of changes to it, by key. Every variant is trained in every
 trial. A line for each goes to the CSV beside the file as soon as it is there; started again, a sweep goes on where it
-was. DVC has no part in it: its half minute a run would be half of the time.
+was. DVC has no part in it: what is only tried out needs no cache.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def one(task: Task) -> dict[str, str]:
     training, held_out = mnist.hold_out(mnist.training_split(images), recipe.validation)
     policy = Policy(*normalisation.measure(training.images), ranges)
     torch.manual_seed(stream("weights", seed))
-    model = models.build(recipe.architecture, **recipe.model)
+    model = models.build(recipe.architecture, **recipe.model).to(recipe.device)
     engine = engines.choose(recipe, model, len(training), print)
     _, history = train(model, engine, recipe, seed, policy, training, {"validation": held_out}, lambda sign: None)
     last = history[-1]

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 import torch
+from torch import nn
 
 from mnist_study.errors import StudyError
-from mnist_study.models import build, count_parameters
+from mnist_study.models import build, count_parameters, summary
 from mnist_study.models.__main__ import main
 from mnist_study.models.summary import architectures, options, rows
 
@@ -67,6 +69,17 @@ def test_a_layout_of_anything_else_is_refused(layout):
         ValueError, match=f"layout: '{layout.split()[1]}' given; allowed are widths, as 16 or 16x1, again and pool"
     ):
         build("champion", layout=layout)
+
+
+def test_a_network_that_gives_no_ten_scores_is_refused_with_its_default_options(monkeypatch):
+    stand_in = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mnist_study.models.mine", stand_in)
+    stand_in.__dict__["build"] = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 9))
+    with pytest.raises(ValueError, match=r"^an image gives \(9,\), not 10 scores$"):
+        summary.count_parameters("mine", {})
+    stand_in.__dict__["build"] = lambda: nn.Sequential(nn.Flatten(), nn.Linear(700, 10))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        summary.count_parameters("mine", {})
 
 
 @pytest.mark.parametrize("layout", ["again", "8 again", "8 8 pool again"])

@@ -16,7 +16,7 @@ from mnist_study.recipe import Recipe
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "mnist_study"
 FAST = "src/mnist_study/fast/"
-ARCHITECTURES = ["vanilla", "dropout", "transition_fc", "transition", "two_pool", "one_pool"]
+ARCHITECTURES = ["vanilla", "dropout", "transition_fc", "transition", "two_pool", "one_pool", "champion"]
 
 USE = """
 import json, sys

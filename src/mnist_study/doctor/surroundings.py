@@ -11,8 +11,9 @@ from pathlib import Path
 from mnist_study.doctor.finding import Finding
 
 OLDEST = (3, 11)
-PINS = ("requirements.lock",)
+PINS = "requirements.lock"
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[a-z]+\])?==([^\s;\\]+)(?:\s*;\s*([^\\]*[^\\\s]))?", re.M)
+SHOWN = 3  # packages; without an environment all of them are wrong
 ROOM = 2**30  # bytes: for a cache with MNIST and every variant's results, several times over
 INSTALL = "`make setup` installs what is pinned (`rm .venv/installed` has it do so again)"
 
@@ -25,22 +26,26 @@ def check_python(top: Path) -> Iterator[Finding]:
 
 def check_packages(top: Path) -> Iterator[Finding]:
     """Hold what is installed against the pins."""
+    wrong: list[str] = []
     for name, wanted in pins(top):
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
-            yield Finding(f"the package {name} {wanted} is not installed", INSTALL)
+            wrong.append(f"the package {name} {wanted} is not installed")
             continue
         if installed.partition("+")[0] != wanted:  # torch's builds for one kind of machine are called 2.14.1+cpu
-            yield Finding(f"the package {name} is {installed}, pinned is {wanted}", INSTALL)
+            wrong.append(f"the package {name} is {installed}, pinned is {wanted}")
+    for line in wrong[:SHOWN]:
+        yield Finding(line, INSTALL)
+    if len(wrong) > SHOWN:
+        yield Finding(f"and {len(wrong) - SHOWN} packages more", INSTALL)
 
 
 def pins(top: Path) -> Iterator[tuple[str, str]]:
     """Give name and version of what is pinned for this kind of machine."""
-    for file in PINS:
-        for name, version, marker in PIN.findall((top / file).read_text()):
-            if not marker or _holds(marker):
-                yield name, version
+    for name, version, marker in PIN.findall((top / PINS).read_text()):
+        if not marker or _holds(marker):
+            yield name, version
 
 
 def _holds(marker: str) -> bool:

@@ -38,7 +38,7 @@ def layers(architecture: str, settings: dict[str, Any]) -> Table:
     """Draw one network's table: a row a layer, the totals under it."""
     try:
         network = rows(build(architecture, **settings))
-    except ValueError as error:  # torch's own words, such as for a dropout of 2
+    except (ValueError, RuntimeError) as error:  # torch's own words, such as for a dropout of 2 or one pooling too many
         raise StudyError(f"{architecture}: {error}") from None
     table = Table(box=SIMPLE, show_edge=False, show_footer=True)
     parameters, multiply_accumulates = _totals(network)

@@ -17,6 +17,7 @@ from mnist_study.networks import IMAGE_SIDE, Layer, Network
 from mnist_study.recipe import Recipe
 
 NOT_ARCHITECTURES = {"__main__", "layers", "summary"}
+CLASSES = 10
 WORTH_A_TRY = 1_000_000  # parameters; a larger network is no part of any study here
 
 
@@ -35,13 +36,16 @@ def options(architecture: str) -> dict[str, Any]:
 def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
     """Count the parameters of a network built with these options; raises what `build` or the network raises.
 
-    Counted without memory, so that a mistake in a width cannot ask for all of the machine's.
+    Counted without memory, so that a mistake in a width cannot ask for all of the machine's. A network of ordinary size
+    is tried on an image; raises ValueError where ten scores do not come of it.
     """
     with torch.device("meta"):
         count = models.count_parameters(models.build(architecture, **settings))
-    if settings and count < WORTH_A_TRY:
+    if count < WORTH_A_TRY:
         with torch.inference_mode():
-            models.build(architecture, **settings).eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+            scores = models.build(architecture, **settings).eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+        if scores.shape != (1, CLASSES):
+            raise ValueError(f"an image gives {tuple(scores.shape[1:])}, not {CLASSES} scores")
     return count
 
 

@@ -24,8 +24,8 @@ def method(study: Study) -> str:
     return (
         "`dvc repro` wrote this page. The study trained 60 small networks on MNIST's 60,000 training images and looked"
         f" for {goal:.2f} % on the {TEST_IMAGES:,} test images. Here its rows are trained again from one recipe, since"
-        " it leaves out the optimiser, the learning rate and the strength of the augmentation; docs/log.md says where"
-        " the recipe comes from.\n\n"
+        " it leaves out the optimiser, the learning rate and the strength of the augmentation; docs/recipe.md says how"
+        " each was chosen.\n\n"
         "- *Accuracy here* is that of the weights after the last epoch, mean over seeds. The test images did not choose"
         " the epoch. Whether the published figures are of the last or of the best epoch is not known, so they may hold"
         " a little more luck than ours.\n"

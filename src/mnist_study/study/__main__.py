@@ -10,7 +10,7 @@ from mnist_study import replicas
 from mnist_study.console import plain_errors
 from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
-from mnist_study.study import away, lockfile, plan
+from mnist_study.study import driver, lockfile, plan
 from mnist_study.study.display import display
 from mnist_study.study.local import DVC
 from mnist_study.study.plan import Job
@@ -33,9 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
     given = options.jobs
     if given is not None and given < 1:
         raise StudyError(f"jobs: {given} given; allowed is a whole number from 1")
-    remote = away.check(options.remote, options.dirty) if options.ray else None
+    remote = driver.check(options.remote, options.dirty) if options.ray else None
 
-    go([plan.BEFORE], 1, "no variant was begun")
+    run_jobs([plan.BEFORE], 1, "no variant was begun")
     variants = json.loads((BUILD / "study.json").read_text())["variants"]
     recipes = [Recipe.read(BUILD / "recipes" / f"{variant}.json") for variant in variants]
     if remote:
@@ -45,13 +45,13 @@ def main(arguments: list[str] | None = None) -> None:
     most = given or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], replicas.workers())
     print(f"{len(jobs)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)
     try:
-        go(jobs, most, "all other variants are done; the report was not run")
+        run_jobs(jobs, most, "all other variants are done; the report was not run")
     finally:
         lockfile.put_in_order(Path("dvc.lock"), variants)
-    go([plan.REST], 1, "all variants are done")
+    run_jobs([plan.REST], 1, "all variants are done")
 
 
-def go(jobs: Sequence[Job], most: int, so_far: str) -> None:
+def run_jobs(jobs: Sequence[Job], most: int, so_far: str) -> None:
     """Run jobs here and show them; raises StudyError with a line for each that failed, then how far all is."""
     workers = max(1, replicas.workers() // max(1, min(most, len(jobs))))
     with display(jobs, BUILD / "progress", EVALUATION) as show:
@@ -67,16 +67,16 @@ def end_if(failed: dict[str, str], so_far: str) -> None:
 
 def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
     """Train what is stale on a cluster; evaluations alone are quicker here than sent. Nothing is trained here."""
-    go([away.pull(remote)], 1, "no variant was begun")
+    run_jobs([driver.pull(remote)], 1, "no variant was begun")
     jobs = [job for job in plan.stale(status(), recipes) if job.seeds]
     print(f"{len(jobs)} of {len(recipes)} variants to train on the cluster", flush=True)
     if not jobs:
         return
     try:
-        failed = away.train(jobs, address, remote)
+        failed = driver.train(jobs, address, remote)
     finally:
         lockfile.put_in_order(Path("dvc.lock"), [recipe.variant for recipe in recipes])
-    go([away.pull(remote)], 1, "what workers did is in the remote; the report was not run")
+    run_jobs([driver.pull(remote)], 1, "what workers did is in the remote; the report was not run")
     left = {job.name: "its results are not in the remote" for job in plan.stale(status(), recipes) if job.seeds}
     end_if(left | failed, "all other variants are done; the report was not run")
 

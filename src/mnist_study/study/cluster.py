@@ -17,8 +17,8 @@ from mnist_study import files
 from mnist_study.console import SIGNALS
 from mnist_study.errors import StudyError
 from mnist_study.study import node
-from mnist_study.study.cargo import Cargo
 from mnist_study.study.display import Display
+from mnist_study.study.payload import Payload
 from mnist_study.study.plan import Job
 
 RETRIES = 3  # of a job whose node or worker died, or whose checkout could not be made
@@ -42,31 +42,31 @@ class Board:
         return news
 
 
-def work(job: Job, cargo: Sequence[Any], name: str, remote: str, workers: int, board: Any) -> node.Outcome:  # noqa: ANN401
-    """Run a job on the node that Ray chose. `cargo` holds a reference: only the first task of a node fetches it."""
+def work(job: Job, payload: Sequence[Any], name: str, remote: str, workers: int, board: Any) -> node.Outcome:  # noqa: ANN401
+    """Run a job on the node that Ray chose. `payload` holds a reference: only the first task of a node fetches it."""
     here = ray.get_runtime_context().get_node_id()
     where = f"{platform.node()}-{here[:4]}"
     board.say.remote(job.name, where, "")
-    folder = node.checkout(job, node.home(name, here), lambda: ray.get(cargo[0]))
+    folder = node.checkout(job, node.home(name, here), lambda: ray.get(payload[0]))
     return node.work(job, folder, remote, workers, where, lambda status: board.say.remote(job.name, where, status))
 
 
 def run(
     jobs: Sequence[Job],
-    cargo: Cargo,
+    payload: Payload,
     remote: str,
     progress: Path,
     show: Display,
-    came: Callable[[Job, node.Outcome], None],
+    keep: Callable[[Job, node.Outcome], None],
 ) -> dict[str, str]:
-    """Run the jobs on the cluster; `came` is given each outcome. Gives the names of the jobs that failed, and why.
+    """Run the jobs on the cluster; `keep` is given each outcome. Gives the names of the jobs that failed, and why.
 
     Whatever ends this, Ray ends what it started.
     """
     names, failed = {job.name: job for job in jobs}, {}
     with _signals_held_back():
         board = _beside().remote()
-        tasks = _submit(jobs, cargo, remote, board)
+        tasks = _submit(jobs, payload, remote, board)
     while tasks:
         time.sleep(SECONDS)
         with _signals_held_back():
@@ -78,22 +78,22 @@ def run(
             done, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)
             for task in done:
                 job = tasks.pop(task)
-                if failure := _end(task, job, came):
+                if failure := _end(task, job, keep):
                     failed[job.name] = failure
                 show.ended(job, failure)
             show.look()
     return failed
 
 
-def _submit(jobs: Sequence[Job], cargo: Cargo, remote: str, board: Any) -> dict[Any, Job]:  # noqa: ANN401
+def _submit(jobs: Sequence[Job], payload: Payload, remote: str, board: Any) -> dict[Any, Job]:  # noqa: ANN401
     """Make a task of each job, of as many CPUs as it has replicas, but of no more than the largest node has."""
     largest = max((int(each["Resources"].get("CPU", 0)) for each in ray.nodes() if each["Alive"]), default=1)
-    sent, tasks = [ray.put(cargo)], {}
+    sent, tasks = [ray.put(payload)], {}
     for job in jobs:
         cpus = max(1, min(job.seeds, largest))
         needs = {"num_cpus": cpus, "num_gpus": int(job.gpu)}
         task = ray.remote(work).options(name=job.name, max_retries=RETRIES, retry_exceptions=[OSError], **needs)
-        tasks[task.remote(job, sent, cargo.name, remote, cpus, board)] = job
+        tasks[task.remote(job, sent, payload.name, remote, cpus, board)] = job
     return tasks
 
 
@@ -104,13 +104,13 @@ def _news(board: Any) -> dict[str, tuple[str, str]]:  # noqa: ANN401
         raise StudyError(f"ray: the cluster is gone: {_words(error)}") from None
 
 
-def _end(task: Any, job: Job, came: Callable[[Job, node.Outcome], None]) -> str | None:  # noqa: ANN401
+def _end(task: Any, job: Job, keep: Callable[[Job, node.Outcome], None]) -> str | None:  # noqa: ANN401
     """Take a task's outcome; say why it failed, if it did."""
     try:
         outcome = ray.get(task)
     except RayError as error:  # after all retries
         return _words(error)
-    came(job, outcome)
+    keep(job, outcome)
     return outcome.failure and f"on {outcome.node}: {outcome.failure}"
 
 

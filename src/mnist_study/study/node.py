@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mnist_study.errors import StudyError
 from mnist_study.study import local
-from mnist_study.study.cargo import Cargo, unpack
+from mnist_study.study.payload import Payload, unpack
 from mnist_study.study.plan import Job
 
 LOGS, PROGRESS, EVALUATION = Path("build/logs"), Path("build/progress"), Path("results/evaluation")
@@ -33,11 +33,11 @@ class Outcome:
 
 
 def home(name: str, node: str) -> Path:
-    """Give the folder of one cargo on one node; the system's temporary folder is the machine's own."""
+    """Give the folder of one payload on one node; the system's temporary folder is the machine's own."""
     return Path(tempfile.gettempdir()) / f"mnist-study-{os.getuid()}" / f"{name}-{node[:8]}"
 
 
-def checkout(job: Job, home: Path, receive: Callable[[], Cargo]) -> Path:
+def checkout(job: Job, home: Path, receive: Callable[[], Payload]) -> Path:
     """Give the job's checkout: what an earlier try left, else a copy of the node's, which the first job makes.
 
     Each has its own, so no job waits for another's lock, and the run cache that it pushes is its own.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mnist_study import files
 from mnist_study.errors import StudyError
-from mnist_study.study import cargo, lockfile
+from mnist_study.study import lockfile, payload
 from mnist_study.study.display import display
 from mnist_study.study.local import DVC
 from mnist_study.study.node import LOGS, PROGRESS, Outcome
@@ -28,7 +28,7 @@ def check(remote: str | None, dirty: bool) -> str:
         raise StudyError(f"remote: DVC knows none named {remote!r}; `dvc remote add --local {remote} URL` adds it")
     if "://" not in url and not Path(url).is_absolute():
         raise StudyError(f"remote: {remote} is {url}, a folder of this checkout, which no worker sees")
-    cargo.check(dirty)
+    payload.check(dirty)
     return remote
 
 
@@ -44,10 +44,10 @@ def train(jobs: Sequence[Job], address: str, remote: str) -> dict[str, str]:
     cluster.connect(address)
     (CAME / "evaluation").mkdir(parents=True, exist_ok=True)
     with display(jobs, PROGRESS, CAME / "evaluation") as show:
-        return cluster.run(jobs, cargo.pack(), remote, PROGRESS, show, came)
+        return cluster.run(jobs, payload.pack(), remote, PROGRESS, show, keep)
 
 
-def came(job: Job, outcome: Outcome) -> None:
+def keep(job: Job, outcome: Outcome) -> None:
     """Keep what a worker tells: its log, and where all went well its entries of dvc.lock."""
     files.write(LOGS / f"{job.name}.log", outcome.log.encode())
     if not outcome.failure:

@@ -19,7 +19,7 @@ NOBODY = {f"GIT_{who}_{what}": "study" for who in ("AUTHOR", "COMMITTER") for wh
 
 
 @dataclass(frozen=True)
-class Cargo:
+class Payload:
     """A git bundle of one commit without history, an archive of the inputs, and a name that only these two have."""
 
     bundle: bytes
@@ -35,7 +35,7 @@ def check(dirty: bool) -> None:
         raise StudyError(f"uncommitted: {', '.join(names)}; commit them, or take them along with DIRTY=1")
 
 
-def pack() -> Cargo:
+def pack() -> Payload:
     """Pack what the working tree holds, committed or not; index and branches stay as they are."""
     with TemporaryDirectory() as folder:
         scratch = {"GIT_INDEX_FILE": f"{folder}/index", **NOBODY}
@@ -50,7 +50,7 @@ def pack() -> Cargo:
             git("update-ref", "-d", REF)
         bundle = (Path(folder) / "bundle").read_bytes()
     inputs = archive(Path(name) for name in INPUTS if Path(name).exists())
-    return Cargo(bundle, inputs, hashlib.sha256(tree.encode() + inputs).hexdigest()[:12])
+    return Payload(bundle, inputs, hashlib.sha256(tree.encode() + inputs).hexdigest()[:12])
 
 
 def archive(paths: Iterable[Path]) -> bytes:
@@ -68,10 +68,10 @@ def archive(paths: Iterable[Path]) -> bytes:
     return file.getvalue()
 
 
-def unpack(cargo: Cargo, folder: Path) -> None:
+def unpack(payload: Payload, folder: Path) -> None:
     """Make the folder a checkout with all that was packed. Raises OSError where the disk or git refuses."""
     folder.mkdir(parents=True)
-    (folder / ".bundle").write_bytes(cargo.bundle)
+    (folder / ".bundle").write_bytes(payload.bundle)
     try:
         git("init", "--quiet", folder=folder)
         git("fetch", "--quiet", ".bundle", REF, folder=folder)
@@ -79,7 +79,7 @@ def unpack(cargo: Cargo, folder: Path) -> None:
     except StudyError as error:
         raise OSError(str(error)) from None  # that of a machine, not of the study: another one may do
     (folder / ".bundle").unlink()
-    with tarfile.open(fileobj=io.BytesIO(cargo.inputs)) as tar:
+    with tarfile.open(fileobj=io.BytesIO(payload.inputs)) as tar:
         tar.extractall(folder, filter="data")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_study.errors import StudyError
-from mnist_study.study import cargo, node
+from mnist_study.study import node, payload
 from mnist_study.study.plan import Job
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text(name)
     (folder / ".gitignore").write_text("/build/\n/data/\n")
     monkeypatch.chdir(folder)
-    for name, value in cargo.NOBODY.items():
+    for name, value in payload.NOBODY.items():
         monkeypatch.setenv(name, value)
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "all"]):
         subprocess.run(["git", *words], check=True)
@@ -42,39 +42,39 @@ def files(folder: Path) -> set[str]:
 
 
 def test_a_checkout_holds_the_code_and_the_inputs_and_nothing_that_the_pipeline_wrote(project: Path, tmp_path: Path):
-    packed = cargo.pack()
+    packed = payload.pack()
     sent = []
     for name in ("a", "b", "a"):
         folder = node.checkout(Job(name, ()), tmp_path / "home", lambda: sent.append(1) or packed)
         assert files(folder) == {".gitignore", "code.py", "build/recipes/a.json", "data/mnist/images"}
         assert not subprocess.run(["git", "-C", folder, "status", "--short"], capture_output=True, check=True).stdout
     assert sent == [1]
-    assert cargo.git("for-each-ref", cargo.REF) == ""
+    assert payload.git("for-each-ref", payload.REF) == ""
 
 
 def test_changes_that_no_commit_has_are_named_or_taken_along(project: Path, tmp_path: Path):
-    before = cargo.pack().name
+    before = payload.pack().name
     (project / "dvc.lock").write_text("what the pipeline writes is no change")
-    assert cargo.pack().name == before
-    cargo.check(dirty=False)
+    assert payload.pack().name == before
+    payload.check(dirty=False)
     (project / "code.py").write_text("changed")
     (project / "new.py").write_text("new")
     with pytest.raises(StudyError, match=r"^uncommitted: code\.py, new\.py; "):
-        cargo.check(dirty=False)
-    cargo.check(dirty=True)
-    packed = cargo.pack()
+        payload.check(dirty=False)
+    payload.check(dirty=True)
+    packed = payload.pack()
     assert packed.name != before
-    cargo.unpack(packed, tmp_path / "there")
+    payload.unpack(packed, tmp_path / "there")
     assert (tmp_path / "there" / "code.py").read_text() == "changed"
     assert (tmp_path / "there" / "new.py").read_text() == "new"
-    assert cargo.git("diff", "--cached", "--name-only") == ""
+    assert payload.git("diff", "--cached", "--name-only") == ""
 
 
 def test_a_checkout_that_cannot_be_made_is_an_error_of_the_node(project: Path, tmp_path: Path):
-    broken = cargo.Cargo(b"no bundle", b"", "x")
+    broken = payload.Payload(b"no bundle", b"", "x")
     with pytest.raises(OSError, match="git fetch"):
         node.checkout(Job("a", ()), tmp_path / "home", lambda: broken)
-    node.checkout(Job("a", ()), tmp_path / "home", cargo.pack)  # nothing of it is in the way
+    node.checkout(Job("a", ()), tmp_path / "home", payload.pack)  # nothing of it is in the way
 
 
 def test_a_push_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -18,6 +18,14 @@ def test_a_second_repro_does_nothing_and_metrics_hold_the_contract(finished: Che
     assert list(variants) == [ONE, TWO]
     assert {"test_accuracy", "test_loss", "train_accuracy", "parameters", "epochs", "seeds"} <= set(variants[ONE])
     assert variants[ONE]["parameters"] == 6290
+    for name, engine in ((ONE, "torch"), (TWO, "fast")):
+        trained, evaluated = (
+            json.loads((finished.folder / "results" / kind / f"{name}.json").read_text())
+            for kind in ("training", "evaluation")
+        )
+        assert (trained["engine"], trained["precision"]) == (engine, "fp32")
+        last = trained["replicas"][0]["history"][-1]
+        assert evaluated["replicas"][0]["test_accuracy"] == pytest.approx(last["test_accuracy"], abs=1e-3)
 
 
 def test_a_clone_restores_everything_without_training(finished: Checkout, tmp_path: Path):

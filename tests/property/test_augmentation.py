@@ -141,14 +141,30 @@ def test_the_same_seed_gives_the_same_pixels(ranges, seed):
 
 @examples
 @given(ranges=ranges(), seed=seeds)
-def test_draws_are_spent_alike_whatever_the_policy(ranges, seed):
-    """After any policy the generator stands at the same place, so that policies can be compared seed by seed."""
-    images = random_images(2, seed)
-    generators = [torch.Generator().manual_seed(seed) for _ in range(2)]
-    for generator, policy in zip(generators, [Policy(0.0, 1.0, STILL), Policy(0.0, 1.0, ranges)], strict=True):
-        augment(images, policy, draw(2, generator))
-    assert torch.equal(generators[0].get_state(), generators[1].get_state())
-    assert draw(2, generators[0]).shape == (2, len(RANGES))
+def test_each_parameter_has_a_column_of_draws_of_its_own(ranges, seed):
+    """So another range leaves the values of the other parameters alone."""
+    drawn = draws(9, seed)
+    assert drawn.shape == (9, len(RANGES))
+    for place, (name, found) in enumerate(Policy(0.0, 1.0, ranges).parameters(drawn).items()):
+        low, high = ranges[name]
+        assert name == RANGES[place]
+        torch.testing.assert_close(found, low + (high - low) * drawn[:, place])
+
+
+def test_draws_are_even():
+    drawn = draws(20_000, 0)
+    assert ((drawn >= 0) & (drawn < 1)).all()
+    for column in drawn.unbind(1):
+        assert torch.histc(column, 10, 0, 1).sub(2000).abs().max() < 200
+
+
+def test_half_faded_ranges_are_half_as_wide_around_no_change():
+    policy = Policy(0.0, 1.0, {**STILL, "rotation": (-8.0, 8.0), "scale": (0.8, 1.4)})
+    faded = policy.faded(0.5).ranges
+    assert faded["rotation"] == pytest.approx((-4.0, 4.0))
+    assert faded["scale"] == pytest.approx((0.9, 1.2))
+    assert policy.faded(0.0) == policy
+    assert policy.faded(1.0).ranges == STILL
 
 
 @examples

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from mnist_study import checkpoint, files
 from mnist_study.messages import Note, Progress, Replica
+from mnist_study.mnist import Split
 from mnist_study.recipe import Recipe
 from mnist_study.replica import train_one
 from tests.unit.test_training import ROTATE
@@ -147,3 +150,59 @@ def test_what_only_shows_is_no_part_of_the_identity():
     code = checkpoint._code()
     assert "mnist_study.training" in code
     assert not checkpoint.SHOWING & set(code)
+
+
+def facts_of_a_training(recipe: Recipe) -> dict[str, Any]:
+    images = torch.arange(2 * 28 * 28).reshape(2, 28, 28).to(torch.uint8)
+    splits = {"training": Split(images, torch.tensor([1, 2])), "test": Split(images[:1], torch.tensor([3]))}
+    return {"recipe": recipe, "seed": 0, "policy": ROTATE, "splits": splits, "engine": engine("torch", "fp32")}
+
+
+def engine(name: str, precision: str) -> Any:
+    return SimpleNamespace(name=name, precision=precision)
+
+
+def changes(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """What decides the bytes of a training, each changed alone."""
+    splits = facts_of_a_training(recipe)["splits"]
+    pixel = splits["training"].images.clone()
+    pixel[0, 0, 0] += 1
+    return {
+        "another recipe": {"recipe": replace(recipe, momentum=0.8)},
+        "another seed": {"seed": 1},
+        "another policy": {"policy": replace(ROTATE, sd=0.26)},
+        "another pixel": {"splits": {**splits, "training": Split(pixel, splits["training"].labels)}},
+        "another label": {"splits": {**splits, "training": Split(splits["training"].images, torch.tensor([1, 3]))}},
+        "another observed label": {"splits": {**splits, "test": Split(splits["test"].images, torch.tensor([4]))}},
+        "another engine": {"engine": engine("fast", "fp32")},
+        "another precision": {"engine": engine("torch", "bf16")},
+    }
+
+
+def test_whatever_decides_the_bytes_is_part_of_the_identity(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+    facts = facts_of_a_training(recipe)
+    found = {"as it was": checkpoint.identity(**facts)}
+    assert checkpoint.identity(**facts) == found["as it was"]
+    assert checkpoint.identity(**{**facts, "recipe": replace(recipe, seeds=(7, 0))}) == found["as it was"]
+    found |= {name: checkpoint.identity(**{**facts, **change}) for name, change in changes(recipe).items()}
+    code = checkpoint._code()
+    edited = {"mnist_study.training": "0" * 64}
+    for name, part, other in (
+        ("other code", "_code", lambda: code | edited),
+        ("another processor", "_processor", lambda: ["another"]),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, part, other)
+            found[name] = checkpoint.identity(**facts)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.metadata, "version", lambda name: "9.9")
+        found["other packages"] = checkpoint.identity(**facts)
+    assert len(set(found.values())) == len(found) == 12
+
+
+def test_the_code_is_known_by_its_content(monkeypatch: pytest.MonkeyPatch):
+    read = Path.read_bytes
+    before = checkpoint._code()
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"#" * (path.name == "training.py"))
+    after = checkpoint._code()
+    assert {name for name in before if before[name] != after[name]} == {"mnist_study.training"}

@@ -76,6 +76,18 @@ def test_any_order_of_known_layers_is_near_float64_in_bf16(model: nn.Sequential,
         assert relative(one, other.double(), floor=0.1) < 0.05, name
 
 
+def test_the_two_precisions_are_two(bf16: Recipe):
+    gradients = []
+    for precision in ("bf16", "fp32"):
+        torch.manual_seed(3)
+        model = models.build("two_pool")
+        trained = FastEngine(model, replace(bf16, precision=precision))
+        assert trained.precision == precision
+        trained.gradients(*digits(IMAGES))
+        gradients.append(all_gradients(model))
+    assert not torch.equal(*gradients)
+
+
 def test_scores_are_in_fp32_whatever_the_precision(bf16: Recipe):
     torch.manual_seed(3)
     model = models.build("two_pool")

@@ -47,6 +47,25 @@ def test_two_seeds_are_judged_by_their_mean_curve():
     assert summed["best_epoch_test_accuracy"] == 99.4
 
 
+def test_every_figure_of_several_seeds_is_their_mean():
+    replicas = [
+        {"test_accuracy": 99.0, "test_loss": 0.02, "validation_accuracy": 98.0},
+        {"test_accuracy": 99.2, "test_loss": 0.03005, "validation_accuracy": 98.3},
+    ]
+    summed = metrics.of_variant(training([99.0], [99.2]), {"parameters": 9186, "replicas": replicas}, 99.4)
+    assert summed == {
+        "test_accuracy": 99.1,
+        "test_accuracy_sd": 0.141,
+        "test_loss": 0.025,
+        "train_accuracy": 98.6,
+        "validation_accuracy": 98.15,
+        "best_epoch_test_accuracy": 99.1,
+        "parameters": 9186,
+        "epochs": 1,
+        "seeds": 2,
+    }
+
+
 def test_validation_accuracy_is_there_where_there_is_one():
     trained, evaluated = training([99.0]), evaluation(99.0, validation_accuracy=98.76543)
     assert metrics.of_variant(trained, evaluated, 99.4)["validation_accuracy"] == 98.765

@@ -51,12 +51,12 @@ def test_observing_changes_no_weight(recipe: Recipe, tiny_mnist: Path, architect
     assert run(recipe, tiny_mnist, observe=False)[0] == run(recipe, tiny_mnist)[0]
 
 
-def test_an_averaged_network_is_the_one_observed_and_returned(recipe: Recipe, tiny_mnist: Path):
+def test_an_averaged_network_is_the_one_observed_and_returned(recipe: Recipe, tiny_mnist: Path, tmp_path: Path):
     plain, _ = run(recipe, tiny_mnist)
     averaged, history = run(replace(recipe, ema=0.5), tiny_mnist)
     assert averaged != plain
     model = models.build(recipe.architecture)
-    path = tiny_mnist / "averaged.safetensors"
+    path = tmp_path / "averaged.safetensors"
     files.write(path, averaged)
     weights.load(model, path)
     test = mnist.test_split(tiny_mnist)
@@ -125,6 +125,7 @@ def test_batches_hand_out_every_image_once_and_as_a_batch_alone_would_be(tiny_mn
 def test_only_weights_decay():
     model = models.build("vanilla")
     decaying, other = decay_groups(model, 0.1)
+    assert decaying["weight_decay"] == 0.1
     assert all(p.ndim > 1 for p in decaying["params"])
     assert all(p.ndim == 1 for p in other["params"])
     assert other["weight_decay"] == 0

@@ -1,20 +1,22 @@
 """params.yaml has rows of the study, in its order and of its kind; then the two champions."""
 
-from pathlib import Path
-
 import pytest
 
 from mnist_study import params
 from mnist_study.models import summary
 from tests.unit.studies import PUBLISHED
+from tests.unit.test_documents import committed
 
 LIMITS = {"champion": 20_000, "champion_10k": 10_000}
 
 
 @pytest.fixture(scope="module")
-def plan():
+def plan(tmp_path_factory):
+    """The plan as git has it: a variation in the working tree is no mistake."""
+    path = tmp_path_factory.mktemp("committed") / "params.yaml"
+    path.write_text(committed("params.yaml"))
     architectures = {name: summary.options(name) for name in summary.architectures()}
-    return params.load(Path(__file__).parents[2] / "params.yaml", architectures, summary.count_parameters)
+    return params.load(path, architectures, summary.count_parameters)
 
 
 @pytest.fixture(scope="module")

@@ -155,7 +155,7 @@ def _compared(text: str, name: str, published: dict[str, Fit] | None, ours: dict
     verdict: Verdict = "supported" if effect.difference > 0 else "contradicted"
     depends = _depends(ours, name)
     said = _say(effect) + (f"; depends on {' and '.join(depends)}" if depends else "")
-    return Claim(text, theirs, said, verdict if effect.told else "cannot be told from noise")
+    return Claim(text, theirs, said, verdict if effect.significant else "cannot be told from noise")
 
 
 def _find(fits: dict[str, Fit], name: str) -> Effect | None:

@@ -34,7 +34,7 @@ class Effect:
     p: float
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Tell whether noise alone would rarely do this."""
         return self.p < 1 - LEVEL
 
@@ -47,7 +47,7 @@ class Pair:
     means: dict[tuple[str, str], float]
 
     @property
-    def told(self) -> bool:
+    def significant(self) -> bool:
         """Tell whether noise alone would rarely do this."""
         return self.p < 1 - LEVEL
 
@@ -72,7 +72,7 @@ class Fit:
 
     def depends_on(self, factor: str) -> list[str]:
         """Name the factors on which the effect of this one depends."""
-        told = [pair for pair, found in self.pairs.items() if found.told and factor in pair]
+        told = [pair for pair, found in self.pairs.items() if found.significant and factor in pair]
         return [first if second == factor else second for first, second in told]
 
 

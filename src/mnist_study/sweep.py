@@ -42,9 +42,9 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=Path("data/mnist"), help="the folder of MNIST's files")
     given = parser.parse_args()
     table = given.plan.with_suffix(".csv")
-    tasks = list(waiting(given.plan, given.images, done(table)))
+    tasks = list(pending(given.plan, given.images, done(table)))
     with _pool() as pool:
-        for number, row in enumerate(pool.imap_unordered(one, tasks), start=1):
+        for number, row in enumerate(pool.imap_unordered(run_task, tasks), start=1):
             append(table, row)
             accuracy = row["validation_accuracy"]
             print(
@@ -58,7 +58,7 @@ def _pool() -> Pool:
     return multiprocessing.get_context("spawn").Pool(replicas.workers(), maxtasksperchild=1)
 
 
-def waiting(plan: Path, images: Path, finished: set[tuple[str, ...]]) -> Iterator[Task]:
+def pending(plan: Path, images: Path, finished: set[tuple[str, ...]]) -> Iterator[Task]:
     """Give what is to be trained, seed by seed; raises StudyError for a variant that holds out no images."""
     tasks: list[Task] = []
     for trial, checked in trials(plan).items():
@@ -103,7 +103,7 @@ def trials(plan: Path) -> dict[str, params.Plan]:
     return checked
 
 
-def one(task: Task) -> dict[str, str]:
+def run_task(task: Task) -> dict[str, str]:
     """Train one seed of one variant; give its row of the table."""
     trial, recipe, seed, ranges, images = task
     torch.set_num_threads(1)

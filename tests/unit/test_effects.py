@@ -65,13 +65,13 @@ def test_planted_effects_are_found_and_others_are_not(ours):
     assert fit.effects["batch"].difference == pytest.approx(0.1, abs=0.02)
     assert fit.effects["step"].difference == pytest.approx(0.06 + 0.09 / 2, abs=0.02)
     assert fit.noise == pytest.approx(0.04, abs=0.01)  # the seeds' own levels are no noise
-    told = {name for fit in ours.values() for name, effect in fit.effects.items() if effect.told}
+    told = {name for fit in ours.values() for name, effect in fit.effects.items() if effect.significant}
     assert {"batch", "step"} <= told <= {"batch", "step", "reduced step"}
 
 
 def test_an_interaction_is_found(ours):
     fit = ours[FULL_WIDTH.title]
-    told = {pair: found for pair, found in fit.pairs.items() if found.told}
+    told = {pair: found for pair, found in fit.pairs.items() if found.significant}
     assert list(told) == [("scheduler", "augmentation")]
     assert fit.depends_on("augmentation") == ["scheduler"]
     assert fit.depends_on("batch_size") == []

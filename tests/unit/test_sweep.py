@@ -113,14 +113,14 @@ def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: s
 
 
 def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
-    first = next(iter(sweep.waiting(plan, training_images, set())))
-    assert sweep.one(first) == sweep.one(first)
+    first = next(iter(sweep.pending(plan, training_images, set())))
+    assert sweep.run_task(first) == sweep.run_task(first)
 
 
 def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
     plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
     with pytest.raises(StudyError, match=r"variants\.first\.validation: 0 given; a sweep scores"):
-        list(sweep.waiting(plan, Path("nowhere"), set()))
+        list(sweep.pending(plan, Path("nowhere"), set()))
 
 
 def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
@@ -132,6 +132,6 @@ def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, m
         return model, [best, {"train_accuracy": 1.0, "validation_accuracy": 2.0, "validation_loss": 3.0}]
 
     monkeypatch.setattr(sweep, "train", remember)
-    row = sweep.one(next(iter(sweep.waiting(plan, training_images, set()))))
+    row = sweep.run_task(next(iter(sweep.pending(plan, training_images, set()))))
     assert sizes == {"training": DIGITS["train"] - 128, "validation": 128}
     assert (row["train_accuracy"], row["validation_accuracy"], row["validation_loss"]) == ("1.000", "2.000", "3.0000")

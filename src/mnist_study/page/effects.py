@@ -75,7 +75,7 @@ def _interactions(fit: Fit) -> list[str]:
     """Say which effects depend on another factor, and give the means of those that do."""
     if not fit.pairs:
         return []
-    told = {factors: pair for factors, pair in fit.pairs.items() if pair.told}
+    told = {factors: pair for factors, pair in fit.pairs.items() if pair.significant}
     tests = f"Of the {len(fit.pairs)} interactions in pairs (F tests, adjusted by Holm's method)"
     if not told:
         return [f"{tests} none can be told from noise: no effect above is seen to depend on another factor."]

@@ -64,7 +64,7 @@ def judge(study: Study, published: dict[str, Fit], ours: dict[str, Fit], early: 
 
 
 def noise_by_scheduler(study: Study) -> Noises:
-    """Tell how far seeds differ, by scheduler, for at a constant rate they differ more; only where it is known."""
+    """Tell how far seeds differ, by scheduler, for they need not differ alike; only where it is known."""
     groups: dict[str, list[list[float]]] = {}
     for outcome in study.rows().values():
         groups.setdefault(outcome.recipe.scheduler, []).append(outcome.accuracies)

@@ -42,7 +42,7 @@ class Board:
         return news
 
 
-def work(job: Job, payload: Sequence[Any], name: str, remote: str, workers: int, board: Any) -> node.Outcome:  # noqa: ANN401
+def work(job: Job, payload: Sequence[Any], name: str, remote: str, workers: int, board: Any) -> node.Outcome:  # noqa: ANN401 - Ray's handles have no types
     """Run a job on the node that Ray chose. `payload` holds a reference: only the first task of a node fetches it."""
     here = ray.get_runtime_context().get_node_id()
     where = f"{platform.node()}-{here[:4]}"
@@ -85,7 +85,7 @@ def run(
     return failed
 
 
-def _submit(jobs: Sequence[Job], payload: Payload, remote: str, board: Any) -> dict[Any, Job]:  # noqa: ANN401
+def _submit(jobs: Sequence[Job], payload: Payload, remote: str, board: Any) -> dict[Any, Job]:  # noqa: ANN401 - Ray's handles have no types
     """Make a task of each job, of as many CPUs as it has replicas, but of no more than the largest node has."""
     largest = max((int(each["Resources"].get("CPU", 0)) for each in ray.nodes() if each["Alive"]), default=1)
     sent, tasks = [ray.put(payload)], {}
@@ -97,14 +97,14 @@ def _submit(jobs: Sequence[Job], payload: Payload, remote: str, board: Any) -> d
     return tasks
 
 
-def _news(board: Any) -> dict[str, tuple[str, str]]:  # noqa: ANN401
+def _news(board: Any) -> dict[str, tuple[str, str]]:  # noqa: ANN401 - Ray's handles have no types
     try:
         return ray.get(board.read.remote(), timeout=ANSWER)
     except RayError as error:
         raise StudyError(f"ray: the cluster is gone: {_words(error)}") from None
 
 
-def _end(task: Any, job: Job, keep: Callable[[Job, node.Outcome], None]) -> str | None:  # noqa: ANN401
+def _end(task: Any, job: Job, keep: Callable[[Job, node.Outcome], None]) -> str | None:  # noqa: ANN401 - Ray's handles have no types
     """Take a task's outcome; say why it failed, if it did."""
     try:
         outcome = ray.get(task)
@@ -136,7 +136,7 @@ def connect(address: str) -> None:
         signal.signal(signal.SIGTERM, before)  # Ray takes it
 
 
-def _beside() -> Any:  # noqa: ANN401
+def _beside() -> Any:  # noqa: ANN401 - Ray's handles have no types
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(Board).options(num_cpus=0, scheduling_strategy=here)
 

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mnist_study.study import node
 from tests.pipeline.conftest import Checkout
 from tests.pipeline.test_study import copy, outcome, wait_until
 
@@ -78,8 +79,15 @@ def study(cluster: Any, *options: str) -> list[str]:
     return [sys.executable, "-m", "mnist_study.study", "--ray", cluster.address, "--remote", "shared", *options]
 
 
+@pytest.fixture
+def left() -> Callable[[], set[str]]:
+    """Give a function that names the checkouts of this machine that were not there before."""
+    before = set(node.homes().glob("*"))
+    return lambda: {path.name for path in set(node.homes().glob("*")) - before}
+
+
 def test_a_node_dies_and_the_lock_is_that_of_repro(
-    cluster: Any, changed: Checkout, serial: dict[str, bytes], tmp_path: Path
+    cluster: Any, changed: Checkout, serial: dict[str, bytes], left: Callable[[], set[str]], tmp_path: Path
 ):
     said, killed = [], ""
     with subprocess.Popen(study(cluster), cwd=changed.folder, stdout=subprocess.PIPE, text=True) as driver:
@@ -90,9 +98,9 @@ def test_a_node_dies_and_the_lock_is_that_of_repro(
             found = re.search(r"started on \S+-(\w{4})\n", line)
             if found and not killed and re.search(r"done in .* of 6\n", "".join(said)):
                 killed = found[1]
-                (node,) = [each for each in cluster.worker_nodes if each.node_id.startswith(killed)]
+                (dead,) = [each for each in cluster.worker_nodes if each.node_id.startswith(killed)]
                 time.sleep(2)
-                cluster.remove_node(node, allow_graceful=False)
+                cluster.remove_node(dead, allow_graceful=False)
                 print(f"# node {killed} is dead")
     assert driver.returncode == 0
     assert killed
@@ -102,6 +110,7 @@ def test_a_node_dies_and_the_lock_is_that_of_repro(
     assert "Running stage 'report'" in log
     assert "Running stage 'train@" not in log
     assert changed.repro() == []
+    assert not left()
 
     again = changed.run(*study(cluster))
     assert "0 of 6 variants to train on the cluster" in again.stdout
@@ -114,6 +123,31 @@ def test_a_node_dies_and_the_lock_is_that_of_repro(
     assert "report" in ran
     assert not [stage for stage in ran if stage.startswith(("train@", "evaluate@"))]
     assert outcome(fresh) == serial
+
+
+def test_ctrl_c_ends_all_and_started_again_only_what_is_missing_runs(
+    cluster: Any, changed: Checkout, serial: dict[str, bytes], left: Callable[[], set[str]], tmp_path: Path
+):
+    errors, command = tmp_path / "errors", study(cluster)
+    with (
+        errors.open("w") as file,
+        subprocess.Popen(command, cwd=changed.folder, stdout=subprocess.PIPE, stderr=file, text=True) as driver,
+    ):
+        assert driver.stdout
+        while "done in" not in (line := driver.stdout.readline()) or "of 6" not in line:
+            assert driver.poll() is None
+        driver.send_signal(signal.SIGINT)
+        done = 1 + len(re.findall(r": done in .* of 6\n", driver.stdout.read()))
+    assert driver.returncode == 130
+    assert errors.read_text().endswith("interrupted\n")
+    assert "Traceback" not in errors.read_text()
+    wait_until(lambda: not any(map(workers, "abcd")) and not trainings(), seconds=30)
+    assert left()
+
+    again = changed.run(*command)
+    assert f"{6 - done} of 6 variants to train on the cluster" in again.stdout
+    assert outcome(changed) == serial
+    assert not left()
 
 
 def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, checkout: Checkout, tmp_path: Path):
@@ -145,6 +179,18 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     done = checkout.run(*command)
     assert "1 of 4 variants to train on the cluster" in done.stdout
     assert checkout.repro() == []
+
+
+def trainings() -> list[str]:
+    """The commands that run in a checkout of a node."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if node.homes() in (process / "cwd").readlink().parents:
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
 
 
 def workers(job: str) -> list[int]:

@@ -61,7 +61,7 @@ def run(
 ) -> dict[str, str]:
     """Run the jobs on the cluster; `keep` is given each outcome. Gives the names of the jobs that failed, and why.
 
-    Whatever ends this, Ray ends what it started.
+    Whatever ends this, Ray ends what it started. Checkouts of an unfinished study stay: training goes on in them.
     """
     names, failed = {job.name: job for job in jobs}, {}
     with _signals_held_back():
@@ -82,7 +82,19 @@ def run(
                     failed[job.name] = failure
                 show.ended(job, failure)
             show.look()
+    if not failed:
+        with _signals_held_back():
+            _tidy(payload.name)
     return failed
+
+
+def _tidy(name: str) -> None:
+    """Remove the checkouts from all nodes; a node that does not answer in time keeps its own."""
+    nodes = [each["NodeID"] for each in ray.nodes() if each["Alive"]]
+    there = [NodeAffinitySchedulingStrategy(each, soft=True) for each in nodes]
+    tidy = ray.remote(node.tidy)
+    tasks = [tidy.options(num_cpus=0, scheduling_strategy=each).remote(name) for each in there]
+    ray.wait(tasks, num_returns=len(tasks), timeout=ANSWER)
 
 
 def _submit(jobs: Sequence[Job], payload: Payload, remote: str, board: Any) -> dict[Any, Job]:  # noqa: ANN401 - Ray's handles have no types

@@ -19,6 +19,7 @@ LOGS, PROGRESS, EVALUATION = Path("build/logs"), Path("build/progress"), Path("r
 SECONDS = 1.0  # between two looks at what runs
 PUSH_SECONDS = 600.0  # for one push
 PAUSES = (5.0, 30.0, 120.0)  # before another try to push
+FORGOTTEN = 7 * 24 * 3600.0  # seconds after which nobody goes on with what an unfinished study left
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,21 @@ class Outcome:
     failure: str | None
 
 
+def homes() -> Path:
+    """Give the folder of all payloads; the system's temporary folder is the machine's own."""
+    return Path(tempfile.gettempdir()) / f"mnist-study-{os.getuid()}"
+
+
 def home(name: str, node: str) -> Path:
-    """Give the folder of one payload on one node; the system's temporary folder is the machine's own."""
-    return Path(tempfile.gettempdir()) / f"mnist-study-{os.getuid()}" / f"{name}-{node[:8]}"
+    """Give the folder of one payload on one node."""
+    return homes() / f"{name}-{node[:8]}"
+
+
+def tidy(name: str) -> None:
+    """Remove what a payload left on this machine, for whichever node, and what any other left a week ago."""
+    for folder in homes().glob("*-*"):
+        if folder.name.startswith(f"{name}-") or time.time() - folder.stat().st_mtime > FORGOTTEN:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def checkout(job: Job, home: Path, receive: Callable[[], Payload]) -> Path:

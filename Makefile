@@ -71,8 +71,8 @@ test-pages: setup ## open the pages of dvc plots in headless Chromium, which mus
 	.venv/bin/python -m mnist_study.vega dvc_plots/vega
 	.venv/bin/pytest -m pages
 
-test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `cluster`)
-	@.venv/bin/python -c 'import ray' 2>/dev/null || { echo "ray is missing: .venv/bin/pip install -e '.[cluster]'"; exit 1; }
+test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `test-cluster`)
+	@.venv/bin/python -c 'import ray' 2>/dev/null || { echo "ray is missing: .venv/bin/pip install -e '.[test-cluster]'"; exit 1; }
 	.venv/bin/pytest -m cluster
 
 fuzz: setup ## feed made-up files to the readers of params.yaml, IDX files and tarballs; SECONDS_EACH=600

@@ -3,11 +3,14 @@
 It prints the seconds of `configure` and of a `dvc repro` that has nothing to do.
 """
 
+import hashlib
+import re
 import resource
 import sys
 import time
 from pathlib import Path
 
+from mnist_study.study.lockfile import ENTRY, HEAD
 from tests.conftest import write_tiny_mnist
 from tests.pipeline.conftest import Checkout, write_copy
 
@@ -25,16 +28,34 @@ def write(folder: Path, count: int) -> Checkout:
 
 
 def pretend(checkout: Checkout, count: int) -> None:
-    """Put something where each stage would write, and have DVC take it for the results."""
-    names = ["metrics/summary.json", "metrics/variants.json", "reports/study.md"]
+    """Put something where each stage would write, and have dvc.lock take it for the results.
+
+    DVC itself writes the entries of the first variant and of the report; the others are copies, for DVC would read and
+    write all of dvc.lock for each.
+    """
+    names = {"metrics/summary.json", "metrics/variants.json", "reports/study.md"}
     for number in range(count):
-        names += [f"models/v{number}/seed-0.safetensors", f"results/predictions/v{number}.npz"]
-        names += [f"results/{kind}/v{number}.json" for kind in ("training", "evaluation")]
+        names |= {f"models/v{number}/seed-0.safetensors", f"results/predictions/v{number}.npz"}
+        names |= {f"results/{kind}/v{number}.json" for kind in ("training", "evaluation")}
     for name in names:
         path = checkout.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    checkout.run("dvc", "commit", "--force", "--quiet")
+        path.write_text("something")
+    checkout.run("dvc", "commit", "--force", "--quiet", "train@v0", "evaluate@v0")
+    lock = checkout.folder / "dvc.lock"
+    entries = {found[1]: found[0] for found in ENTRY.finditer(lock.read_text())}
+    for kind in ("train", "evaluate"):
+        entries |= {f"{kind}@v{number}": copied(entries[f"{kind}@v0"], number, checkout) for number in range(count)}
+    lock.write_text(HEAD + "".join(entries.values()))
+    checkout.run("dvc", "commit", "--force", "--quiet", "report")
+
+
+def copied(entry: str, number: int, checkout: Checkout) -> str:
+    """Turn the first variant's entry into another's, which has a recipe of its own."""
+    recipe = (checkout.folder / "build" / "recipes" / f"v{number}.json").read_bytes()
+    facts = f"md5: {hashlib.md5(recipe, usedforsecurity=False).hexdigest()}\n      size: {len(recipe)}\n"
+    entry = re.sub(r"\bv0\b", f"v{number}", entry)
+    return re.sub(rf"(recipes/v{number}\.json\n      hash: md5\n      )md5: .*\n      size: .*\n", rf"\1{facts}", entry)
 
 
 def seconds(checkout: Checkout, *command: str) -> str:
@@ -57,6 +78,7 @@ def main() -> None:
     checkout.run("git", "init", "--quiet")
     checkout.run("dvc", "repro", "--quiet", "transforms")
     pretend(checkout, count)
+    assert not (ran := checkout.repro()), ran
     print(f"{count} variants: dvc repro, nothing to do {seconds(checkout, 'dvc', 'repro')}", flush=True)
 
 

@@ -57,7 +57,7 @@ def folder(checkout: Checkout, tmp_path: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def ssh(checkout: Checkout, tmp_path: Path) -> Iterator[dict[str, str]]:
     if not SSHD.exists() or not importlib.util.find_spec("dvc_ssh"):
-        pytest.skip("needs Debian's openssh-server and pip install -e '.[cluster]'")
+        pytest.skip("needs Debian's openssh-server and pip install -e '.[test-cluster]'")
     for name in ("host", "key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / name], check=True)
     port = free_port()
@@ -79,7 +79,7 @@ def ssh(checkout: Checkout, tmp_path: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def s3(checkout: Checkout, tmp_path: Path) -> Iterator[dict[str, str]]:
     if not importlib.util.find_spec("dvc_s3") or not importlib.util.find_spec("moto"):
-        pytest.skip("needs pip install -e '.[cluster]' 'moto[server]'")
+        pytest.skip("needs pip install -e '.[test-cluster]'")
     port = free_port()
     with serving([sys.executable, "-m", "moto.server", "--port", str(port)], port, tmp_path / "moto.log"):
         options = {"endpoint_url": f"http://127.0.0.1:{port}", "region_name": "us-east-1"}

@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mnist_study.study.lockfile import ENTRY
 from tests.pipeline.conftest import Checkout
 from tests.pipeline.test_pipeline import ONE
 from tests.pipeline.test_study import outcome
@@ -50,7 +52,8 @@ def cut(share: float) -> Callable[[Checkout], None]:
 
 def cut_at_a_stage(checkout: Checkout) -> None:
     text = lock(checkout).read_text()
-    lock(checkout).write_text(text[: text.index(f"  train@{ONE}:")])
+    fourth = [entry.start() for entry in ENTRY.finditer(text)][3]
+    lock(checkout).write_text(text[:fourth])
 
 
 def damaged_in_the_store(checkout: Checkout) -> None:
@@ -77,7 +80,17 @@ def torn_lock(checkout: Checkout) -> None:
 
 def claims_of_the_dead(checkout: Checkout) -> None:
     """What a DVC that was killed leaves: DVC itself sees that nobody of that number is there."""
-    claim = f'{{"pid": {2**22 - 1}, "cmd": "dvc repro"}}'
+    claims_of(2**22 - 1, checkout)
+
+
+def claims_of_a_zombie(checkout: Checkout) -> None:
+    """The same where nobody has waited for what was killed: DVC takes it for alive."""
+    claims_of(os.spawnlp(os.P_NOWAIT, "true", "true"), checkout)  # noqa: S606 - subprocess would wait for it
+    time.sleep(0.5)
+
+
+def claims_of(pid: int, checkout: Checkout) -> None:
+    claim = f'{{"pid": {pid}, "cmd": "dvc repro"}}'
     path = f"{checkout.folder}/models/{ONE}"
     (checkout.folder / ".dvc" / "tmp" / "rwlock").write_text(f'{{"write": {{"{path}": {claim}}}, "read": {{}}}}')
 
@@ -98,7 +111,8 @@ FAULTS: dict[str, tuple[Callable[[Checkout], None], str]] = {
     "object in the cache damaged": (damaged_in_the_cache, "is damaged; `rm -f .dvc/cache/files/md5/"),
     "store deleted": (store_deleted, ".dvc/store is missing"),
     "DVC's lock torn": (torn_lock, ".dvc/tmp/rwlock was half written; it is removed"),
-    "DVC's lock of a dead process": (claims_of_the_dead, ""),
+    "DVC's lock of a dead process": (claims_of_the_dead, ".dvc/tmp/rwlock was held by what has ended; it is removed"),
+    "DVC's lock of a zombie": (claims_of_a_zombie, ".dvc/tmp/rwlock was held by what has ended; it is removed"),
     "MNIST cut short": (mnist_cut_short, "data/mnist/train-images-idx3-ubyte is damaged"),
 }
 

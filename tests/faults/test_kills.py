@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -65,8 +66,11 @@ def running_stage(checkout: Checkout) -> tuple[int, str] | None:
 
 
 def quiet(checkout: Checkout) -> None:
-    """Wait until nothing runs there any more."""
+    """Wait until nothing runs there any more; DVC takes what nobody has waited for yet, a zombie, for alive."""
     wait_until(lambda: not commands(checkout), seconds=60)
+    lock = checkout.folder / ".dvc" / "tmp" / "rwlock"
+    holders = re.findall(r'"pid": (\d+)', lock.read_text() if lock.exists() else "")
+    wait_until(lambda: not any(Path("/proc", pid).exists() for pid in holders), seconds=60)
 
 
 def kill(checkout: Checkout, what: str, process: subprocess.Popen[bytes]) -> str | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +15,35 @@ LITTER = ("data/.mnist-*", ".reports-*", "build/**/.*-*", "models/*/.*-*", "resu
 
 
 def check_locks(top: Path) -> Iterator[Finding]:
-    """Remove a lock of DVC's that is half written. A whole one that a killed DVC held, DVC itself removes."""
+    """Remove a lock of DVC's that is half written, or whose holders have all ended.
+
+    DVC itself removes the claims of processes that are gone, but takes a zombie for alive: in a container without an
+    init, that is what a killed DVC stays.
+    """
     path = top / RWLOCK
     try:
-        json.loads(path.read_text())
+        text = path.read_text()
+        json.loads(text)
     except FileNotFoundError:
         return
     except ValueError:
         path.unlink()
         yield Finding(f"{RWLOCK} was half written", "it is removed", needs_a_hand=False)
+        return
+    holders = re.findall(r'"pid": (\d+)', text)
+    if holders and all(map(_ended, holders)):
+        path.unlink()
+        yield Finding(f"{RWLOCK} was held by what has ended", "it is removed", needs_a_hand=False)
+
+
+def _ended(pid: str) -> bool:
+    """Tell by /proc whether a process is gone or a zombie; without /proc it counts as alive."""
+    if not Path("/proc/self").exists():
+        return False
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def check_mnist(top: Path) -> Iterator[Finding]:

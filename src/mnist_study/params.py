@@ -159,7 +159,7 @@ def _beyond_target(
         target = Target.model_validate(raw.get("target"))
     except ValidationError:
         return []  # told already
-    mistakes = []
+    mistakes, counts = [], {}
     for name, variant in variants.items():
         key = f"variants.{name}"
         if variant.epochs > target.epochs:
@@ -169,7 +169,10 @@ def _beyond_target(
         if options is None or not set(variant.model) <= set(options):
             continue  # told already
         try:
-            parameters = count_parameters(variant.architecture, variant.model)
+            network = variant.architecture, tuple(sorted(variant.model.items()))
+            if network not in counts:
+                counts[network] = count_parameters(variant.architecture, variant.model)
+            parameters = counts[network]
         except Exception as error:  # whatever an architecture makes of strange options
             mistakes.append(f"{key}.model: {shown(variant.model)} given; {variant.architecture} says: {error}")
             continue

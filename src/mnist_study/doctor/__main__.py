@@ -1,7 +1,7 @@
 """Look at this checkout and what it needs, a line each, with the command that heals; exit status 1 after a finding.
 
 It needs nothing but Python, so that it runs where nothing else does. It changes nothing, with one exception: a lock of
-DVC's that is no longer readable, as a full disk leaves it, is nobody's and is removed.
+DVC's that is no longer readable, as a full disk leaves it, or whose holders have all ended, is nobody's and is removed.
 """
 
 import argparse

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import signal
 from dataclasses import replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,32 @@ def test_more_seeds_than_workers_keep_their_order(
     monkeypatch.setenv("MNIST_STUDY_WORKERS", "1")
     recipe = replace(recipe, seeds=(1, 0), epochs=1)
     assert [replica.seed for replica in train_all(recipe, policy, tiny_mnist)] == [1, 0]
+
+
+def test_as_many_at_once_as_there_are_workers_and_the_last_may_end_first(
+    recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    running: list[int] = []
+    most: list[int] = []
+
+    def start(recipe: Recipe, seed: int, *paths: Path) -> tuple[Connection, BaseProcess]:
+        running.append(seed)
+        most.append(len(running))
+        ended = multiprocessing.get_context("spawn").Process(target=int)
+        ended.start()
+        return multiprocessing.Pipe(duplex=False)[0], ended
+
+    def receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Replica:
+        running.remove(seed)
+        return Replica(seed, b"", [], 0, "torch", "fp32")
+
+    monkeypatch.setattr(replicas, "workers", lambda: 2)
+    monkeypatch.setattr(replicas, "_start", start)
+    monkeypatch.setattr(replicas, "_receive", receive)
+    monkeypatch.setattr(replicas, "wait", lambda connections: connections[-1:])
+    together = train_all(replace(recipe, seeds=(3, 1, 2)), policy, tiny_mnist)
+    assert [replica.seed for replica in together] == [3, 1, 2]
+    assert max(most) == 2
 
 
 def test_workers_are_the_cores_of_this_process_or_fewer(monkeypatch: pytest.MonkeyPatch):

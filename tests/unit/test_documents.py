@@ -105,9 +105,10 @@ def test_every_target_and_every_linked_file_exists(name: str):
 
 
 def sweep_tables() -> list[tuple[str, list[list[str]]]]:
-    """The tables of recipe.md, each with the CSV that was linked last before it; its first row has the trials."""
+    """The tables of recipe.md's sweeps, each with the CSV that was linked last before it; its first row has the trials."""
     tables: list[tuple[str, list[list[str]]]] = []
-    for line in (ROOT / "docs" / "recipe.md").read_text().splitlines():
+    sweeps, _, _ = (ROOT / "docs" / "recipe.md").read_text().partition("\n## Champions")
+    for line in sweeps.splitlines():
         if found := re.search(r"\]\((sweeps/\w+\.csv)\)", line):
             tables.append((found[1], []))
         elif line.startswith("|") and not line.startswith("|---"):

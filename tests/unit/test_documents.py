@@ -105,7 +105,7 @@ def test_every_target_and_every_linked_file_exists(name: str):
 
 
 def sweep_tables() -> list[tuple[str, list[list[str]]]]:
-    """The tables of recipe.md's sweeps, each with the CSV that was linked last before it; its first row has the trials."""
+    """The tables of recipe.md's sweeps, each with the CSV linked last before it; its first row has the trials."""
     tables: list[tuple[str, list[list[str]]]] = []
     sweeps, _, _ = (ROOT / "docs" / "recipe.md").read_text().partition("\n## Champions")
     for line in sweeps.splitlines():

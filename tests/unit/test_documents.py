@@ -56,7 +56,8 @@ def results() -> list[str]:
                 f" {theirs:.2f} | {ours:.2f} | {ours - theirs:+z.2f} |"
             )
     lines += [
-        f"- `{champion['variant']}`: {champion['parameters']:,} parameters, {champion['test_accuracy']:.2f} % over"
+        f"- `{champion['variant']}`, not in the study: {champion['parameters']:,} parameters,"
+        f" {champion['test_accuracy']:.2f} ± {variants[champion['variant']]['test_accuracy_sd']:.2f} % over"
         f" {champion['seeds']} seeds."
         for champion in champions
     ]

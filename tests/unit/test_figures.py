@@ -3,6 +3,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from mnist_study.figures import confusion, curves, digits, effects, network, rows
 from mnist_study.figures.card import PALETTE
@@ -10,6 +11,7 @@ from mnist_study.figures.curves import Curve
 from mnist_study.figures.digits import Digit
 from mnist_study.figures.effects import Bar
 from mnist_study.figures.rows import Point, Star
+from mnist_study.networks import Layer
 from tests.unit.studies import NETWORK
 
 POINTS = [Point("vanilla", 9186, 99.3, 99.35), Point("dropout", 9178, 99.2, 99.4), Point("one_pool", 6290, 99.4, 99.3)]
@@ -60,9 +62,20 @@ def test_a_network_is_drawn_as_one_slab_for_each_output_that_is_new():
     assert [fill for fill in fills if fill in palette] == [palette[0], palette[2], palette[3]]
 
 
+def test_a_layer_that_is_used_again_says_so_in_a_line_of_its_own():
+    (_, slab) = network._slabs([Layer("Conv2d 3x3 again", (14, 28, 28), 5, 0, 0)])
+    assert slab.words == ["conv 3x3", "again"]
+
+
+def test_a_star_stands_at_its_own_number_of_parameters():
+    axes = Figure().subplots()
+    rows._draw_star(axes, STAR)
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == [18_000, 18_000]
+
+
 def test_networks_of_nearly_equal_size_are_drawn_side_by_side():
-    columns = rows._columns({"vanilla": 9186, "dropout": 9178, "one_pool": 6290, "champion_10k": 8990})
+    columns = rows._columns({"vanilla": 9186, "dropout": 9178, "one_pool": 6290, "another": 8990})
     assert columns["one_pool"] == 6290
-    assert columns["champion_10k"] < columns["dropout"] < columns["vanilla"]
+    assert columns["another"] < columns["dropout"] < columns["vanilla"]
     assert columns["vanilla"] - columns["dropout"] == pytest.approx(rows.APART)
     assert columns["dropout"] == pytest.approx((9186 + 9178 + 8990) / 3)

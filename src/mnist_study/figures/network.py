@@ -56,7 +56,8 @@ def _slabs(layers: Sequence[Layer]) -> list[Slab]:
         if name in KINDS:
             word, colour = KINDS[name]
             colour = PALETTE[5] if rest.startswith("1x1") else colour
-            slabs.append(Slab(_spatial(layer.output_size), [f"{word} {rest}".strip()], colour))
+            side, again, _ = rest.partition(" again")
+            slabs.append(Slab(_spatial(layer.output_size), [f"{word} {side}".strip(), *again.split()], colour))
         elif word := WORDS.get(name, name):
             slabs[-1].words.append(f"{word} {rest}".strip())
     return slabs

@@ -56,7 +56,7 @@ def against_published(points: Sequence[Point], target: float) -> bytes:
 
 def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, limit: int) -> bytes:
     """Draw accuracy over parameters: rows here, as published (hollow), and variants of our own with their intervals."""
-    columns = _columns({item.kind: item.parameters for item in points} | {star.name: star.parameters for star in stars})
+    columns = _columns({point.kind: point.parameters for point in points})
     with card(8.2, 4.4) as (figure, svg):
         axes = figure.subplots()
         target_line(axes, target)
@@ -67,7 +67,7 @@ def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, li
             axes.scatter(x - 70, [p.ours for p in own], s=24, alpha=0.7, label=kind, **look)
             axes.scatter(x + 110, [p.published for p in own], s=14, alpha=0.7, **hollow)
         for star in stars:
-            _draw_star(axes, star, columns[star.name])
+            _draw_star(axes, star)
         axes.set(xlim=(min([5000, *(star.parameters - 1000 for star in stars)]), limit + 600))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="parameters", ylabel="test accuracy, %")
@@ -102,8 +102,8 @@ def _columns(sizes: dict[str, int]) -> dict[str, float]:
     return places
 
 
-def _draw_star(axes: Axes, star: Star, x: float) -> None:
-    low, high = star.interval
+def _draw_star(axes: Axes, star: Star) -> None:
+    x, (low, high) = star.parameters, star.interval
     axes.plot([x] * 2, [low, high], color=INK, linewidth=1.2)
     axes.scatter([x], [star.accuracy], s=90, marker="*", color=INK, linewidth=0, zorder=3)
     place = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}

@@ -26,8 +26,8 @@ CAPTIONS = {
     ),
     "parameters": (
         "Each point is a row of the study, here and as published; a star is a variant that the study does not have,"
-        " with the 95 % interval of its mean. Networks of nearly equal size are drawn side by side. The dashed lines"
-        " are the target and its limit."
+        " with the 95 % interval of its mean. The rows of networks of nearly equal size are drawn side by side. The"
+        " dashed lines are the target and its limit."
     ),
     "learning_curves": (
         "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Colours are schedulers, or"

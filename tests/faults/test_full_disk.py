@@ -18,7 +18,7 @@ from tests.faults.conftest import Mount
 from tests.pipeline.conftest import Checkout, write_copy
 from tests.pipeline.test_study import outcome
 from tests.pipeline.test_survival import folder
-from tests.unit.test_download import FILES, _warm, _world, contents, npm, pack, server, target
+from tests.unit.downloads import FILES, _warm, _world, contents, npm, pack, server, target
 
 __all__ = ["_warm", "_world", "folder", "npm", "server", "target"]
 

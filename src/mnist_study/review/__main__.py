@@ -15,6 +15,7 @@ from mnist_study.review.judge import Judge, settle
 from mnist_study.review.page import Review
 from mnist_study.review.predictions import read_labels
 from mnist_study.review.revision import Revision, branch_point
+from mnist_study.study.local import dvc_status
 
 PLAN = Path("build/study.json")
 LABELS = Path("data/mnist/t10k-labels-idx1-ubyte")
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make(against: str, before: Revision, after: Revision) -> Review:
     """Compare the working tree with a commit."""
     variants = json.loads(PLAN.read_text())["variants"]
-    reasons = stale.stale(stale.status(), after.stages, variants)
+    reasons = stale.stale(dvc_status(), after.stages, variants)
     judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))
     both = [name for name in after.variants if name in before.variants]
     changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]

@@ -118,7 +118,7 @@ def _both(change: Change) -> list[str]:
     return [_value(change.key, value) for value in (change.before, change.after)]
 
 
-def _value(key: str, value: Any) -> str:  # noqa: ANN401 - whatever params.yaml holds
+def _value(key: str, value: object) -> str:
     """Write a value: accuracies with three decimals, losses with four, mappings as params.yaml has them."""
     if value is None:
         return ""

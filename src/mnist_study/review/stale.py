@@ -2,26 +2,15 @@
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from mnist_study.errors import StudyError
 from mnist_study.review.revision import outs
-from mnist_study.study.local import DVC
 
 BUILD = "build/"  # what `configure` writes, which `make review` has it write first
 IN_GIT = ("metrics", "reports")  # outs that git keeps
 
 Stages = dict[str, Any]
-
-
-def status() -> Stages:
-    """Ask DVC which stages differ from dvc.lock, and in what."""
-    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)  # noqa: S603 - DVC alone
-    if done.returncode:
-        raise StudyError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
-    return json.loads(done.stdout)
 
 
 def stale(status: Stages, locked: Stages, variants: Collection[str]) -> dict[str, list[str]]:

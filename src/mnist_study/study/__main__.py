@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from mnist_study.errors import StudyError
 from mnist_study.recipe import Recipe
 from mnist_study.study import driver, lockfile, plan
 from mnist_study.study.display import display
-from mnist_study.study.local import DVC
+from mnist_study.study.local import dvc_status
 from mnist_study.study.plan import Job
 from mnist_study.study.runner import run
 
@@ -40,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     recipes = [Recipe.read(BUILD / "recipes" / f"{variant}.json") for variant in variants]
     if remote:
         train_away(options.ray, remote, recipes)
-    jobs = plan.stale(status(), recipes)
+    jobs = plan.stale(dvc_status(), recipes)
     names = {job.name for job in jobs}
     most = given or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], replicas.workers())
     print(f"{len(jobs)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)
@@ -68,7 +67,7 @@ def end_if(failed: dict[str, str], so_far: str) -> None:
 def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
     """Train what is stale on a cluster; evaluations alone are quicker here than sent. Nothing is trained here."""
     run_jobs([driver.pull(remote)], 1, "no variant was begun")
-    jobs = [job for job in plan.stale(status(), recipes) if job.seeds]
+    jobs = [job for job in plan.stale(dvc_status(), recipes) if job.seeds]
     print(f"{len(jobs)} of {len(recipes)} variants to train on the cluster", flush=True)
     if not jobs:
         return
@@ -77,17 +76,8 @@ def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
     finally:
         lockfile.put_in_order(Path("dvc.lock"), [recipe.variant for recipe in recipes])
     run_jobs([driver.pull(remote)], 1, "what workers did is in the remote; the report was not run")
-    left = {job.name: "its results are not in the remote" for job in plan.stale(status(), recipes) if job.seeds}
+    left = {job.name: "its results are not in the remote" for job in plan.stale(dvc_status(), recipes) if job.seeds}
     end_if(left | failed, "all other variants are done; the report was not run")
-
-
-def status() -> dict[str, object]:
-    """Ask DVC what is stale: a key for each such stage."""
-    command = [*DVC, "status", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - nothing of a user's
-    if done.returncode:
-        raise StudyError(f"dvc status: {done.stderr.strip()}")
-    return json.loads(done.stdout)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How a job runs on this machine: its `dvc` commands as processes, what they print in its log."""
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mnist_study.errors import StudyError
 from mnist_study.replicas import WORKERS
@@ -17,6 +19,14 @@ from mnist_study.study.plan import Job
 DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
 SECONDS_TO_END = 8.0  # between the request to end and the kill
 PR_SET_PDEATHSIG = 1
+
+
+def dvc_status() -> dict[str, Any]:
+    """Ask DVC which stages differ from dvc.lock, and in what; raises StudyError with what DVC says."""
+    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)  # noqa: S603 - DVC alone
+    if done.returncode:
+        raise StudyError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
+    return json.loads(done.stdout)
 
 
 class Running:

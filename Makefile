@@ -26,33 +26,33 @@ PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-
 
 # --force: what a run that was killed left unrecorded is made again anyway, and would stop the pull
 repro: setup ## restore what is cached in the repository, then run what is stale
-	.venv/bin/python -m mnist_study.doctor --quick
+	.venv/bin/python -m mnist_study.tools.doctor --quick
 	.venv/bin/python -m stages.configure --check
 	.venv/bin/dvc pull --allow-missing --force
 	.venv/bin/dvc repro
 
 study: setup ## repro with several variants at once (JOBS=n: so many; RAY=address REMOTE=name: on a cluster)
-	.venv/bin/python -m mnist_study.doctor --quick
+	.venv/bin/python -m mnist_study.tools.doctor --quick
 	.venv/bin/python -m stages.configure --check
 	.venv/bin/dvc pull --allow-missing --force
-	.venv/bin/python -m mnist_study.study $(if $(JOBS),--jobs $(JOBS)) \
+	.venv/bin/python -m mnist_study.tools.parallel $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty)
 
 params: setup ## check params.yaml, telling all mistakes at once
 	.venv/bin/python -m stages.configure --check
 
 doctor: ## look for what is missing, damaged or left over; a line each, with the command that heals it
-	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.doctor
+	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.doctor
 
 # configure and download run without DVC here, so dvc.lock stays as it is; what they say is not part of the page
 review: setup ## print what this branch changes against BASE (main), as Markdown; fails where a stage is stale
 	@.venv/bin/python -m stages.configure
 	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
-	@.venv/bin/python -m mnist_study.review "$$BASE"
+	@.venv/bin/python -m mnist_study.tools.review "$$BASE"
 
 # dvc_plots holds all that its page needs; `dvc plots diff` then writes to the same place
 plots: setup ## write dvc_plots/index.html, which opens without network
-	.venv/bin/python -m mnist_study.vega dvc_plots/vega
+	.venv/bin/python -m mnist_study.tools.vega dvc_plots/vega
 	.venv/bin/dvc plots show
 
 test: setup ## run the default tests (one to two minutes on two cores)
@@ -68,7 +68,7 @@ test-experiments: setup ## type the commands of docs/experiments.md, on a tiny s
 	.venv/bin/pytest --numprocesses 2 -m experiments
 
 test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)
-	.venv/bin/python -m mnist_study.vega dvc_plots/vega
+	.venv/bin/python -m mnist_study.tools.vega dvc_plots/vega
 	.venv/bin/pytest -m pages
 
 test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `test-cluster`)

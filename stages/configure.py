@@ -4,19 +4,20 @@ import argparse
 import shutil
 from pathlib import Path
 
-from mnist_study import console, experiment, files, networks, params
-from mnist_study.errors import StudyError
-from mnist_study.models import summary
+from mnist_study.configure import describe, experiment, networks, params
+from mnist_study.core import files
+from mnist_study.core.errors import UserError
+from mnist_study.running import console
 
 
 def main(*, only_check: bool) -> None:
-    """Read params.yaml; write build/: data, networks and study.json, policies/<policy>.json, recipes/<variant>.json."""
-    architectures = {name: summary.options(name) for name in summary.architectures()}
+    """Read params.yaml; write build/: data, networks and plan.json, policies/<policy>.json, recipes/<variant>.json."""
+    architectures = {name: describe.options(name) for name in describe.architecture_names()}
     try:
-        plan = params.load(Path("params.yaml"), architectures, summary.count_parameters)
-    except StudyError as error:
+        plan = params.load(Path("params.yaml"), architectures, describe.count_parameters)
+    except UserError as error:
         if experiment.in_workspace():
-            raise StudyError(f"{error}\n{experiment.WAY_BACK}") from error
+            raise UserError(f"{error}\n{experiment.WAY_BACK}") from error
         raise
     if only_check:
         return
@@ -24,7 +25,7 @@ def main(*, only_check: bool) -> None:
     for folder in ("policies", "recipes"):
         shutil.rmtree(build / folder, ignore_errors=True)
         (build / folder).mkdir(parents=True)
-    texts = plan.files() | {"networks.json": networks.to_json(summary.networks(plan.recipes))}
+    texts = plan.files() | {"networks.json": networks.to_json(describe.networks(plan.recipes))}
     for name, text in texts.items():
         files.write(build / name, text.encode())
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from mnist_study import console
 from mnist_study.download import fetch
+from mnist_study.running import console
 
 
 def main() -> None:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from mnist_study import console, files
-from mnist_study.augmentation import Policy
-from mnist_study.evaluation import evaluate
-from mnist_study.recipe import Recipe
+from mnist_study.core import files
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.recipe import Recipe
+from mnist_study.evaluate import evaluate
+from mnist_study.running import console
 
 
 def main(variant: str) -> None:

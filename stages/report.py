@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from mnist_study import console, misses, outcomes, reporting
+from mnist_study.report.results import misses, outcomes
+from mnist_study.report.write import write_report
+from mnist_study.running import console
 
 TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("training", "evaluation", "predictions"))
 
 
 def main() -> None:
-    """Remove what variants that are gone left behind, then read those of build/study.json and write the report."""
-    target, names = outcomes.read_plan(Path("build/study.json"))
+    """Remove what variants that are gone left behind, then read those of build/plan.json and write the report."""
+    target, names = outcomes.read_plan(Path("build/plan.json"))
     for path in outcomes.remove_leftovers(names, [TRAINING, EVALUATION, PREDICTIONS, Path("models")]):
         print(f"removed {path}: no variant has that name")
-    study = outcomes.gather(
+    results = outcomes.gather(
         target,
         names,
         recipes=Path("build/recipes"),
@@ -21,8 +23,8 @@ def main() -> None:
         evaluation=EVALUATION,
         published=Path("reference/published.csv"),
     )
-    missed = misses.read(study.confusions(), PREDICTIONS, Path("data/mnist"))
-    reporting.write(study, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
+    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"))
+    write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from mnist_study import console, files, progress, replicas
-from mnist_study.recipe import Recipe
+from mnist_study.core import files
+from mnist_study.core.recipe import Recipe
+from mnist_study.running import console, pool, progress
 
 
 def main(variant: str) -> None:
@@ -19,7 +20,7 @@ def main(variant: str) -> None:
     checkpoints = Path("build/checkpoints") / variant
     status, curves = Path("build/progress") / f"{variant}.json", Path("reports/plots/learning_curves.csv")
     with progress.display(recipe, status, curves) as show:
-        trained = replicas.train_all(recipe, policy, Path("data/mnist"), checkpoints, show)
+        trained = pool.train_all(recipe, policy, Path("data/mnist"), checkpoints, show)
 
     for replica in trained:
         files.write(Path("models") / variant / f"seed-{replica.seed}.safetensors", replica.weights)

@@ -3,19 +3,20 @@
 import json
 from pathlib import Path
 
-from mnist_study import console, files
-from mnist_study.augmentation import Policy
-from mnist_study.contact_sheet import draw_sheet
-from mnist_study.errors import StudyError
-from mnist_study.mnist import training_split
-from mnist_study.normalisation import measure
+from mnist_study.core import files
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.errors import UserError
+from mnist_study.core.mnist import training_split
+from mnist_study.running import console
+from mnist_study.transforms.contact_sheet import draw_sheet
+from mnist_study.transforms.normalisation import measure
 
 
 def main(name: str) -> None:
     """Read build/policies/<policy>.json and data/mnist, write data/transforms/<policy>.json and .png."""
     source = Path(f"build/policies/{name}.json")
     if not source.exists():
-        raise StudyError(f"{source}: there is no such policy; `dvc repro configure` writes them")
+        raise UserError(f"{source}: there is no such policy; `dvc repro configure` writes them")
     split = training_split(Path("data/mnist"))
     mean, sd = measure(split.images)
     fields = {"mean": mean, "sd": sd, **json.loads(source.read_text())}

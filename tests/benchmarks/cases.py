@@ -6,17 +6,17 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from mnist_study import params, replicas
-from mnist_study.augmentation import Policy
-from mnist_study.models import summary
-from mnist_study.recipe import Recipe
+from mnist_study.configure import describe, params
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.recipe import Recipe
+from mnist_study.running import pool
 from tests.benchmarks.digits import ROOT
 
 PARAMS = ROOT / "params.yaml"
 ENGINES = ["plain", "plain_parallel", "torch", "fast"]
 ARCHITECTURES = ["vanilla", "dropout", "transition_fc", "transition", "two_pool", "one_pool"]
 BATCH_SIZES = [64, 128]
-CORES = replicas.workers()
+CORES = pool.workers()
 MEAN, SD = 0.1307, 0.3081  # of MNIST's training pixels between 0 and 1
 
 
@@ -60,7 +60,7 @@ def missing(engine: str) -> str:
     """Say why an engine cannot run here, or nothing where it can."""
     try:
         if engine == "fast":
-            from mnist_study.fast import FastEngine  # noqa: F401 - whether there is one
+            from mnist_study.train.engines.fast import FastEngine  # noqa: F401 - whether there is one
     except ImportError as error:
         return str(error)
     return ""
@@ -69,8 +69,8 @@ def missing(engine: str) -> str:
 @cache
 def plan() -> params.Plan:
     """Read params.yaml."""
-    architectures = {name: summary.options(name) for name in summary.architectures()}
-    return params.load(PARAMS, architectures, summary.count_parameters)
+    architectures = {name: describe.options(name) for name in describe.architecture_names()}
+    return params.load(PARAMS, architectures, describe.count_parameters)
 
 
 def policy() -> Policy:

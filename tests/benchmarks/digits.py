@@ -1,13 +1,11 @@
 """The images that are trained on while the clock runs."""
 
-from pathlib import Path
-
 import torch
 
-from mnist_study import mnist
-from mnist_study.mnist import Split
+from mnist_study.core import mnist
+from mnist_study.core.mnist import Split
+from tests.support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 MNIST = ROOT / "data" / "mnist"
 
 

@@ -10,7 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from mnist_study import files
+from mnist_study.core import files
 from tests.benchmarks import machine
 from tests.benchmarks.cases import ARCHITECTURES, BATCH_SIZES, CORES, ENGINES, Case, missing
 from tests.benchmarks.digits import ROOT

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mnist_study.study.lockfile import ENTRY, HEAD
-
-ROOT = Path(__file__).resolve().parents[2]
+from mnist_study.tools.parallel.lockfile import ENTRY, HEAD
+from tests.support import ROOT
 
 
 def write(folder: Path, count: int) -> str:

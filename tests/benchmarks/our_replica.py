@@ -6,12 +6,13 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from mnist_study import engines, models, training
-from mnist_study.augmentation import Policy
-from mnist_study.messages import Progress
-from mnist_study.mnist import Split
-from mnist_study.randomness import stream
-from mnist_study.recipe import Recipe
+from mnist_study import architectures
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.mnist import Split
+from mnist_study.core.randomness import stream
+from mnist_study.core.recipe import Recipe
+from mnist_study.train import engines, loop
+from mnist_study.train.messages import Progress
 from tests.benchmarks import digits
 from tests.benchmarks.rounds import Rounds
 from tests.benchmarks.side_by_side import Stopped
@@ -22,7 +23,7 @@ EPOCH = 1024  # images of the short epochs that are timed: a round is some whole
 def train_in_rounds(pipe: Connection, recipe: Recipe, policy: Policy, seed: int) -> None:
     """Train until there are no more rounds."""
     rounds = Rounds(pipe, warm_up=1)
-    training.augment = rounds.timed(training.augment)
+    loop.augment = rounds.timed(loop.augment)
     train(recipe, policy, seed, digits.first(digits.images()[0], EPOCH), {}, lambda: rounds.learnt(EPOCH))
 
 
@@ -51,14 +52,14 @@ def train(
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(stream("weights", seed))
-    model = models.build(recipe.architecture, **recipe.model)
+    model = architectures.build(recipe.architecture, **recipe.model)
     engine = engines.choose(recipe, model, len(images), refuse)
 
     def report(progress: Progress) -> None:
         if progress.epoch_ended is not None:
             after_epoch()
 
-    training.train(model, engine, recipe, seed, policy, images, observed, report)
+    loop.train(model, engine, recipe, seed, policy, images, observed, report)
 
 
 def refuse(line: str) -> None:

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from mnist_study.mnist import Split
+from mnist_study.core.mnist import Split
 
 MEAN, SD = (0.1307,), (0.3081,)
 BATCH_SIZE = 64

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from mnist_study import models
+from mnist_study import architectures
 from tests.benchmarks import digits, plain_recipe
 from tests.benchmarks.rounds import Rounds
 from tests.benchmarks.side_by_side import Stopped
@@ -38,7 +38,7 @@ def train(architecture: str, batch_size: int, seed: int, after_step: Callable[[i
     if not alone:
         torch.set_num_threads(1)
     torch.manual_seed(seed)
-    model = models.build(architecture)
+    model = architectures.build(architecture)
     loader = plain_recipe.training_loader(digits.images()[0], batch_size, WORKERS if alone else 0)
     optimiser, _ = plain_recipe.sgd_with_steps(model)
     while True:

@@ -17,7 +17,7 @@ STEPS = 20
 
 def main(engine: str, started: float, folder: Path) -> None:
     """Train one step, then some more; import no more than the engine needs."""
-    from mnist_study.recipe import Recipe
+    from mnist_study.core.recipe import Recipe
 
     recipe = Recipe.read(folder / "recipe.json")
     if engine.startswith("plain"):
@@ -28,7 +28,7 @@ def main(engine: str, started: float, folder: Path) -> None:
         first_step = time.monotonic() - started
         plain_replica.train_steps(recipe.architecture, recipe.batch_size, STEPS, alone=alone)
     else:
-        from mnist_study.augmentation import Policy
+        from mnist_study.core.augmentation import Policy
         from tests.benchmarks import our_replica
 
         policy = Policy.read(folder / "policy.json")

@@ -6,7 +6,7 @@ from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from mnist_study.augmentation import augment, draw
+from mnist_study.core.augmentation import augment, draw
 from tests.benchmarks import cases, plain_recipe
 from tests.benchmarks.figures import Figures
 

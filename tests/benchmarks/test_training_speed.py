@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from mnist_study import models
-from mnist_study.models import summary
+from mnist_study import architectures
+from mnist_study.configure import describe
 from tests.benchmarks import cases, machine, our_replica, plain_replica
 from tests.benchmarks.cases import Case
 from tests.benchmarks.figures import Figures, Row
@@ -19,7 +19,7 @@ ROUNDS = 3
 
 def floating_point_operations(architecture: str) -> int:
     """Count those of training on one image: forward, and backward to weights and inputs, the image's excepted."""
-    convolutions = [layer for layer in summary.rows(models.build(architecture)) if layer.multiply_accumulates]
+    convolutions = [layer for layer in describe.rows(architectures.build(architecture)) if layer.multiply_accumulates]
     forward = sum(layer.multiply_accumulates for layer in convolutions)
     return 2 * (3 * forward - convolutions[0].multiply_accumulates)
 

@@ -17,10 +17,11 @@ from functools import partial
 
 import torch
 
-from mnist_study import engines, models, training
-from mnist_study.inference import accuracy, score_all, scores
-from mnist_study.messages import Progress
-from mnist_study.randomness import stream
+from mnist_study import architectures
+from mnist_study.core.inference import accuracy, all_logits, logits
+from mnist_study.core.randomness import stream
+from mnist_study.train import engines, loop
+from mnist_study.train.messages import Progress
 from tests.benchmarks import cases, digits, figures, plain_recipe, plain_replica
 from tests.benchmarks.cases import Case
 from tests.benchmarks.our_replica import refuse
@@ -90,10 +91,10 @@ def train_fast(clock: Clock, given: argparse.Namespace) -> None:
         lr=given.lr,
         epochs=given.epochs,
     )
-    model = models.build(ARCHITECTURE)
+    model = architectures.build(ARCHITECTURE)
 
     def test_accuracy() -> float:
-        return accuracy(score_all(partial(scores, model), test.images, policy), test.labels)
+        return accuracy(all_logits(partial(logits, model), test.images, policy), test.labels)
 
     def report(progress: Progress) -> None:
         if progress.epoch_ended is None:
@@ -103,14 +104,14 @@ def train_fast(clock: Clock, given: argparse.Namespace) -> None:
 
     clock.begun = time.perf_counter()
     engine = engines.choose(recipe, model, len(images), refuse)
-    training.train(model, engine, recipe, given.seed, policy, images, {}, report)
+    loop.train(model, engine, recipe, given.seed, policy, images, {}, report)
 
 
 def train_plain(clock: Clock, given: argparse.Namespace) -> None:
     """Train by the plain recipe and its step schedule."""
     torch.manual_seed(given.seed)
     images, test = digits.images()
-    model = models.build(ARCHITECTURE)
+    model = architectures.build(ARCHITECTURE)
     loader = plain_recipe.training_loader(images, plain_recipe.BATCH_SIZE, plain_replica.WORKERS)
     test_loader = plain_recipe.test_loader(test, plain_replica.WORKERS)
     optimiser, schedule = plain_recipe.sgd_with_steps(model)

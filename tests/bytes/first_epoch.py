@@ -4,10 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-from mnist_study.augmentation import Policy
-from mnist_study.messages import Note, Progress
-from mnist_study.recipe import Recipe
-from mnist_study.replica import train_one
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.recipe import Recipe
+from mnist_study.train.messages import Note, Progress
+from mnist_study.train.replica import train_one
 
 
 def main(variant: str) -> None:

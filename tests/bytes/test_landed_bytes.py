@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study.fast.kernel import multiplies_bf16
+from mnist_study.train.engines.fast.kernel import multiplies_bf16
+from tests.support import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.bytes]
 
-ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = (
     "two_pool-b64-step-rotate",
     "dropout-b128-plateau-affine_jitter",

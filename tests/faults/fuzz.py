@@ -19,10 +19,11 @@ from tempfile import mkdtemp
 atheris = import_module("atheris")  # `make fuzz` installs it, into build/
 
 with atheris.instrument_imports(include=["mnist_study", "ruamel.yaml", "tarfile"]):
-    from mnist_study import mnist, params
+    from mnist_study.configure import params
+    from mnist_study.core import mnist
+    from mnist_study.core.errors import UserError
     from mnist_study.download import contents
-    from mnist_study.errors import StudyError
-    from tests.unit.test_params import ARCHITECTURES, GOOD, count
+    from tests.configure.test_params import ARCHITECTURES, GOOD, count
 
 FOLDER = Path(mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").exists() else None))  # noqa: S108 - its own
 
@@ -31,7 +32,7 @@ def read_params(data: bytes) -> None:
     """Read the bytes as params.yaml."""
     path = FOLDER / "params.yaml"
     path.write_bytes(data)
-    with suppress(StudyError):
+    with suppress(UserError):
         params.load(path, ARCHITECTURES, count)
 
 
@@ -39,7 +40,7 @@ def read_idx(data: bytes) -> None:
     """Read the bytes as a file of images; what is read must be what is there."""
     path = FOLDER / "images-idx3-ubyte"
     path.write_bytes(data)
-    with suppress(StudyError):
+    with suppress(UserError):
         images = mnist.read_idx(path, dimensions=3).numpy()
         assert images.tobytes() == data[16:]
 

@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from mnist_study.study.lockfile import ENTRY, HEAD
-from tests.conftest import write_tiny_mnist
-from tests.pipeline.conftest import Checkout, write_copy
+from mnist_study.tools.parallel.lockfile import ENTRY, HEAD
+from tests.support.checkout import Checkout, write_copy
+from tests.support.tiny import write_tiny_mnist
 
 LINE = "  v{}: {{architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64, lr: {}}}\n"
 

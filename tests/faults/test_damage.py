@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study.study.lockfile import ENTRY
-from tests.pipeline.conftest import Checkout
+from mnist_study.tools.parallel.lockfile import ENTRY
+from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_pipeline import ONE
-from tests.pipeline.test_study import outcome
+from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
-DOCTOR = ("env", "PYTHONPATH=src", sys.executable, "-m", "mnist_study.doctor")
+DOCTOR = ("env", "PYTHONPATH=src", sys.executable, "-m", "mnist_study.tools.doctor")
 
 
 def objects(folder: Path, checkout: Checkout) -> list[Path]:

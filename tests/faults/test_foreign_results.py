@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.pipeline.conftest import Checkout
 from tests.pipeline.test_pipeline import ONE, TWO
+from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 

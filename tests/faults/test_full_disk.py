@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
 from mnist_study.download import fetch
-from mnist_study.errors import StudyError
-from tests.conftest import TINY
 from tests.faults.conftest import Mount
-from tests.pipeline.conftest import Checkout, write_copy
-from tests.pipeline.test_study import outcome
+from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_survival import folder
-from tests.unit.downloads import FILES, _warm, _world, contents, npm, pack, server, target
+from tests.support.checkout import Checkout, write_copy
+from tests.support.downloads import FILES, _warm, _world, contents, npm, pack, server, target
+from tests.support.tiny import TINY
 
 __all__ = ["_warm", "_world", "folder", "npm", "server", "target"]
 
@@ -57,7 +57,7 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_where_mnist_is_to_go(large: Path, target: Path, small_disk: Mount):
     disk = small_disk(target.parent, 256)
-    with pytest.raises(StudyError, match=rf"^{target}: cannot be written \({FULL}\)$"):
+    with pytest.raises(UserError, match=rf"^{target}: cannot be written \({FULL}\)$"):
         fetch(target, ["folder"], seconds=30)
     assert list(disk.iterdir()) == []
     unmount(disk)
@@ -152,7 +152,7 @@ def fill(path: Path, left: int) -> None:
 
 def heal(checkout: Checkout) -> None:
     """What `make repro` does first; where the doctor says a command, run it."""
-    done = checkout.run(sys.executable, "-m", "mnist_study.doctor", "--quick", check=False)
+    done = checkout.run(sys.executable, "-m", "mnist_study.tools.doctor", "--quick", check=False)
     for line in done.stderr.splitlines():
         if line.startswith("WRONG"):
             checkout.run(*line.split("`")[1].split())

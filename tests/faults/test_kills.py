@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import Checkout
+from tests.pipeline.test_parallel import STUDY, commands, outcome, wait_until
 from tests.pipeline.test_pipeline import ONE
-from tests.pipeline.test_study import STUDY, commands, outcome, wait_until
+from tests.support.checkout import Checkout
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc"),
 ]
 KILLS = 30
-DOCTOR = (sys.executable, "-m", "mnist_study.doctor", "--quick")
+DOCTOR = (sys.executable, "-m", "mnist_study.tools.doctor", "--quick")
 REPRO = (sys.executable, "-m", "dvc", "repro")
 COMMANDS = {"a stage": REPRO, "dvc": REPRO, "dvc and all": REPRO, "the parallel run": STUDY}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study import params
-from mnist_study.errors import StudyError
-from mnist_study.models import summary
-from tests.unit.test_params import GOOD
+from mnist_study.configure import describe, params
+from mnist_study.core.errors import UserError
+from tests.configure.test_params import GOOD
+from tests.support import ROOT
 
 pytestmark = pytest.mark.faults
 
@@ -57,7 +57,7 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def architectures() -> dict[str, dict[str, object]]:
-    return {name: summary.options(name) for name in ("vanilla", "dropout", "champion")}
+    return {name: describe.options(name) for name in ("vanilla", "dropout", "champion")}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -65,8 +65,8 @@ def test_a_hostile_file_is_lines_that_name_it(tmp_path: Path, architectures: dic
     text, expected = HOSTILE[kind]
     path = tmp_path / "params.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(StudyError) as caught:
-        params.load(path, architectures, summary.count_parameters)
+    with pytest.raises(UserError) as caught:
+        params.load(path, architectures, describe.count_parameters)
     lines = str(caught.value).split("\n")
     assert any(expected in line for line in lines), lines
     assert all(line.startswith("params.yaml") and line.isprintable() and len(line) <= 1000 for line in lines)
@@ -78,7 +78,7 @@ def test_ten_megabytes_of_variants_and_the_command_that_make_runs(tmp_path: Path
     """The real command, from nothing: soon over, status 1, nothing written."""
     line = "  v{}: {{architecture: vanilla, scheduler: step, augmentation: plain, batch_size: 64}}\n"
     (tmp_path / "params.yaml").write_text(GOOD + "".join(line.format(number) for number in range(120_000)))
-    (tmp_path / "stages").symlink_to(Path(__file__).parents[2] / "stages")
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-m", "stages.configure"], cwd=tmp_path, capture_output=True, text=True)
     assert time.monotonic() - began < 120  # most of it Python's and torch's start on a busy machine

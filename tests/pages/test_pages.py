@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mnist_study import plots
-from mnist_study.outcomes import Study
-from tests.unit.studies import PUBLISHED, scattered, whole_study
+from mnist_study.report import plot_tables
+from mnist_study.report.results.outcomes import Results
+from tests.support import ROOT
+from tests.support.studies import PUBLISHED, scattered, whole_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
-ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "pages"
 PROBE = (Path(__file__).parent / "probe.js").read_text()
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,7 +27,7 @@ POLICIES = ("affine", "affine_jitter", "plain", "rotate")
 EPOCHS = 19
 
 
-def long_curves(study: Study) -> Study:
+def long_curves(study: Results) -> Results:
     """Have every replica climb to its accuracy for 19 epochs."""
     for outcome in study.outcomes.values():
         for number, replica in enumerate(outcome.training["replicas"]):
@@ -39,7 +39,7 @@ def long_curves(study: Study) -> Study:
     return study
 
 
-def with_confusion(study: Study) -> Study:
+def with_confusion(study: Results) -> Results:
     """Have the best variant miss some images."""
     best = study.outcomes[study.leaderboard()[0]]
     counts = best.evaluation["replicas"][0]["confusion"]
@@ -75,10 +75,10 @@ class Project:
     def run(self, *command: str) -> None:
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
 
-    def write(self, study: Study) -> None:
+    def write(self, study: Results) -> None:
         folder = self.folder / "reports" / "plots"
         folder.mkdir(parents=True, exist_ok=True)
-        for table in (plots.learning_curves, plots.leaderboard, plots.confusion):
+        for table in (plot_tables.learning_curves, plot_tables.leaderboard, plot_tables.confusion):
             (folder / f"{table.__name__}.csv").write_text(table(study))
 
     def commit(self) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from mnist_study.study import node
-from tests.pipeline.conftest import Checkout
-from tests.pipeline.test_study import copy, outcome, wait_until
+from mnist_study.tools.parallel.ray import worker
+from tests.pipeline.test_parallel import copy, outcome, wait_until
+from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -76,14 +76,23 @@ def changed(prepared: Checkout, tmp_path: Path) -> Checkout:
 
 
 def study(cluster: Any, *options: str) -> list[str]:
-    return [sys.executable, "-m", "mnist_study.study", "--ray", cluster.address, "--remote", "shared", *options]
+    return [
+        sys.executable,
+        "-m",
+        "mnist_study.tools.parallel",
+        "--ray",
+        cluster.address,
+        "--remote",
+        "shared",
+        *options,
+    ]
 
 
 @pytest.fixture
 def left() -> Callable[[], set[str]]:
     """Give a function that names the checkouts of this machine that were not there before."""
-    before = set(node.homes().glob("*"))
-    return lambda: {path.name for path in set(node.homes().glob("*")) - before}
+    before = set(worker.homes().glob("*"))
+    return lambda: {path.name for path in set(worker.homes().glob("*")) - before}
 
 
 def test_a_node_dies_and_the_lock_is_that_of_repro(
@@ -182,11 +191,11 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
 
 
 def trainings() -> list[str]:
-    """The commands that run in a checkout of a node."""
+    """The commands that run in a checkout of a worker."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if node.homes() in (process / "cwd").readlink().parents:
+            if worker.homes() in (process / "cwd").readlink().parents:
                 found.append((process / "cmdline").read_text().replace("\0", " "))
         except OSError:
             continue

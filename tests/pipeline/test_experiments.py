@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import ROOT, Checkout
+from tests.support import ROOT
+from tests.support.checkout import Checkout
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text()
 STORIES = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.conftest import Checkout
+from tests.support.checkout import Checkout
 
 ONE, TWO = "one_pool-b64-step-rotate", "two_pool-b64-step-rotate"
 MINE = "variants.mine={architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64}"
@@ -49,7 +49,7 @@ def test_training_again_gives_the_same_lock(checkout: Checkout):
 
 @pytest.mark.slow
 def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):
-    checkout.edit("src/mnist_study/models/one_pool.py", "def build(", "# edited\ndef build(")
+    checkout.edit("src/mnist_study/architectures/one_pool.py", "def build(", "# edited\ndef build(")
     ran = checkout.repro()
     assert f"train@{ONE}" in ran
     assert f"train@{TWO}" not in ran
@@ -57,7 +57,7 @@ def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):
 
 @pytest.mark.slow
 def test_an_edited_display_or_default_that_is_overridden_retrains_nothing(checkout: Checkout):
-    checkout.edit("src/mnist_study/progress.py", '"""How', '"""In what way')
+    checkout.edit("src/mnist_study/running/progress.py", '"""How', '"""In what way')
     checkout.edit("params.yaml", "{factor: 0.1, patience: 2", "{factor: 0.2, patience: 3")
     assert checkout.repro() == ["configure"]
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from mnist_study import contact_sheet
-from tests.pipeline.conftest import ROOT
+from mnist_study.transforms import contact_sheet
+from tests.support import ROOT
 
 pytestmark = pytest.mark.slow
 

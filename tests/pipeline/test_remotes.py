@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study.study import node
-from mnist_study.study.plan import Job, single
-from tests.pipeline.conftest import Checkout
+from mnist_study.tools.parallel.plan import Job, single
+from mnist_study.tools.parallel.ray import worker
 from tests.pipeline.test_pipeline import ONE
+from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 JOB = Job(ONE, (single(f"train@{ONE}"), single(f"evaluate@{ONE}")))
@@ -104,7 +104,7 @@ def test_a_fresh_clone_restores_what_a_worker_pushed(
             word = ["add", "--local", "--default", "far", value] if option == "url" else ["modify", "--local", "far"]
             checkout.run("dvc", "remote", *word, *([option, value] if option != "url" else []))
         monkeypatch.chdir(checkout.folder)
-        node.push(JOB, "far")
+        worker.push(JOB, "far")
 
         fresh = Checkout(tmp_path / "fresh", checkout.mnist)
         checkout.run("git", "clone", "--quiet", str(checkout.folder), str(fresh.folder))
@@ -125,6 +125,6 @@ def test_a_remote_that_never_answers_is_tried_again_and_named(
     (tmp_path / "file").touch()
     checkout.run("dvc", "remote", "add", "--local", "far", str(tmp_path / "file"))
     monkeypatch.chdir(checkout.folder)
-    monkeypatch.setattr(node, "PAUSES", (0.1,))
+    monkeypatch.setattr(worker, "PAUSES", (0.1,))
     with pytest.raises(Exception, match=r"^dvc push: "):
-        node.push(JOB, "far")
+        worker.push(JOB, "far")

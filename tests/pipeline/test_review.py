@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.conftest import write_idx, write_tiny_mnist
-from tests.pipeline.conftest import ROOT, Checkout, write_copy
+from tests.support import ROOT
+from tests.support.checkout import Checkout, write_copy
+from tests.support.tiny import write_idx, write_tiny_mnist
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +22,7 @@ TRAIN = """\
 import json, sys
 from pathlib import Path
 from mnist_study import files
-from mnist_study.recipe import Recipe
+from mnist_study.core.recipe import Recipe
 from stages.dice import network
 
 name = sys.argv[1]
@@ -42,8 +43,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from mnist_study import files
-from mnist_study.evaluation import Evaluation
-from mnist_study.recipe import Recipe
+from mnist_study.evaluate import Evaluation
+from mnist_study.core.recipe import Recipe
 from stages.dice import network
 
 name = sys.argv[1]

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TINY, write_tiny_mnist
-from tests.unit.test_training import ROTATE
+from tests.support import ROOT
+from tests.support.tiny import TINY, write_tiny_mnist
+from tests.train.test_training import ROTATE
 
-ROOT = Path(__file__).resolve().parents[2]
 RECIPE = replace(
     TINY,
     epochs=16,
@@ -25,7 +25,7 @@ RECIPE = replace(
     scheduler_options={"pct_start": 0.3, "div_factor": 25, "final_div_factor": 10000},
     model={"dropout": 0.05},
     ema=0.9,
-    fade_epochs=4,
+    anneal_epochs=4,
     engine="fast",
     precision="bf16",
 )

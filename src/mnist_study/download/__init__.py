@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mnist_study.core.errors import UserError
 from mnist_study.download import contents
 from mnist_study.download.contents import SourceError, reason
 from mnist_study.download.sources import SOURCES, Source, each
-from mnist_study.errors import StudyError
 
 NO_ROOM = 2**16  # bytes left on a disk that is full
 ATTEMPTS = 100  # at a move, while other downloads move theirs to the same place
@@ -28,11 +28,11 @@ def fetch(
 
     The sources are tried in order, each mirror by itself, each for at most `seconds`; `say` hears of each
     failure as it happens. `mirrors` are base URLs ending in "/" (None: torchvision's). An existing target
-    is replaced, but only by checked files. Raises StudyError for a name that is not in SOURCES, with every
+    is replaced, but only by checked files. Raises UserError for a name that is not in SOURCES, with every
     source's reason where none delivers, and where the target cannot be written.
     """
     if unknown := [name for name in sources if name not in SOURCES]:
-        raise StudyError(f"no source of MNIST is called {unknown[0]!r}; choose from {', '.join(SOURCES)}")
+        raise UserError(f"no source of MNIST is called {unknown[0]!r}; choose from {', '.join(SOURCES)}")
     failures = []
     for name, source in each(sources, mirrors):
         try:
@@ -45,7 +45,7 @@ def fetch(
             put(target, files)
             return name
     advice = "put its four files in a folder, name it in MNIST_DIR and list `folder` as a source"
-    raise StudyError("\n  ".join([f"MNIST could not be fetched; {advice}", *failures]))
+    raise UserError("\n  ".join([f"MNIST could not be fetched; {advice}", *failures]))
 
 
 def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
@@ -59,7 +59,7 @@ def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
 
 
 def put(target: Path, files: dict[str, bytes]) -> None:
-    """Replace the folder `target` by one with these files, by a move; raises StudyError."""
+    """Replace the folder `target` by one with these files, by a move; raises UserError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # beside the target, so on its file system, where a move is one step
@@ -72,8 +72,8 @@ def put(target: Path, files: dict[str, bytes]) -> None:
                 if _replaced(target, new, Path(room) / f"old-{attempt}"):
                     return
     except OSError as error:
-        raise StudyError(f"{target}: cannot be written ({error.strerror})") from None
-    raise StudyError(f"{target}: cannot be written (others write it all the time)")
+        raise UserError(f"{target}: cannot be written ({error.strerror})") from None
+    raise UserError(f"{target}: cannot be written (others write it all the time)")
 
 
 def _replaced(target: Path, new: Path, old: Path) -> bool:

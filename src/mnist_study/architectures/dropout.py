@@ -1,0 +1,26 @@
+"""Dropout: vanilla with dropout in the place of the first batch norm.
+
+Table 2 of the study; 9,178 parameters. The study does not print the rate.
+"""
+
+from torch import nn
+
+from mnist_study.architectures.layers import block, dropout_block, global_average, transition
+
+
+def build(*, dropout: float = 0.05) -> nn.Sequential:
+    """Build the network; `dropout` is the share of pixels set to zero after the first convolution."""
+    return nn.Sequential(
+        *dropout_block(1, 4, rate=dropout),
+        *block(4, 8),
+        *block(8, 12),
+        *block(12, 16),
+        *block(16, 20),
+        *transition(20, 4),
+        *block(4, 8, padding=0),
+        *block(8, 12, padding=0),
+        nn.Conv2d(12, 16, 3),
+        nn.ReLU(),
+        *global_average(),
+        nn.Linear(16, 10),
+    )

@@ -1,0 +1,131 @@
+"""What a network is made of: each layer's output size, receptive field, parameters and multiply-accumulates."""
+
+import inspect
+import math
+import pkgutil
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mnist_study import architectures
+from mnist_study.configure.networks import IMAGE_SIDE, Layer, Network
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+
+NOT_ARCHITECTURES = {"layers"}
+CLASSES = 10
+WORTH_A_TRY = 1_000_000  # parameters; a larger network is no part of any study here
+
+
+def architecture_names() -> list[str]:
+    """Name the architectures, sorted: the files of this package; raises UserError for one that does not `build`."""
+    names = {module.name for module in pkgutil.iter_modules(architectures.__path__)} - NOT_ARCHITECTURES
+    for name in names:
+        if not hasattr(_module(name), "build"):
+            raise UserError(f"architectures/{name}.py: has no function `build`, so it is no architecture")
+    return sorted(names)
+
+
+def options(architecture: str) -> dict[str, Any]:
+    """Give the keyword arguments of an architecture's `build`, with their defaults."""
+    parameters = inspect.signature(_module(architecture).build).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
+
+
+def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
+    """Count the parameters of a network built with these options; raises what `build` or the network raises.
+
+    Counted without memory, so that a mistake in a width cannot ask for all of the machine's. A network of ordinary size
+    is tried on an image; raises ValueError where ten logits do not come of it.
+    """
+    with torch.device("meta"):
+        count = architectures.count_parameters(architectures.build(architecture, **settings))
+    if count < WORTH_A_TRY:
+        with torch.inference_mode():
+            logits = architectures.build(architecture, **settings).eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+        if logits.shape != (1, CLASSES):
+            raise ValueError(f"an image gives {tuple(logits.shape[1:])}, not {CLASSES} logits")
+    return count
+
+
+def networks(recipes: Iterable[Recipe]) -> list[Network]:
+    """Describe each network that the recipes train, once, in the order of its first recipe; with random weights."""
+    variants: dict[tuple[str, tuple[tuple[str, Any], ...]], list[str]] = {}
+    for recipe in recipes:
+        settings = options(recipe.architecture) | recipe.model
+        variants.setdefault((recipe.architecture, tuple(sorted(settings.items()))), []).append(recipe.variant)
+    return [
+        Network(
+            architecture, dict(settings), tuple(names), tuple(rows(architectures.build(architecture, **dict(settings))))
+        )
+        for (architecture, settings), names in variants.items()
+    ]
+
+
+def _module(architecture: str) -> ModuleType:
+    try:
+        return import_module(f"{architectures.__name__}.{architecture}")
+    except Exception as error:  # whatever the file of a new architecture may do
+        raise UserError(
+            f"architectures/{architecture}.py: cannot be imported ({type(error).__name__}: {error})"
+        ) from error
+
+
+def rows(model: nn.Sequential) -> list[Layer]:
+    """Describe the layers in their order, by sending one black image through; the model is left as it was."""
+    layers: list[Layer] = []
+    met: set[nn.Module] = set()  # a layer that is used again has its parameters once
+    field, jump = 1, 1  # side of the receptive field; image pixels between neighbouring outputs
+
+    def note(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal field, jump
+        field, jump = _look_further(module, field, jump)
+        size = tuple(output.shape[1:])
+        name, parameters = _name(module), architectures.count_parameters(module)
+        if module in met and parameters:
+            name, parameters = f"{name} again", 0
+        met.add(module)
+        layers.append(Layer(name, size, field, parameters, _multiply_accumulates(module, size)))
+
+    hooks = [layer.register_forward_hook(note) for layer in dict.fromkeys(model)]
+    training = model.training
+    try:
+        with torch.inference_mode():
+            model.eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return layers
+
+
+def _look_further(module: nn.Module, field: int, jump: int) -> tuple[int, int]:
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return field + (_side(module.kernel_size) - 1) * jump, jump * _side(module.stride)
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return max(field, IMAGE_SIDE), jump
+    return field, jump
+
+
+def _multiply_accumulates(module: nn.Module, size: tuple[int, ...]) -> int:
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        return module.weight[0].numel() * math.prod(size)
+    return 0
+
+
+def _name(module: nn.Module) -> str:
+    name = type(module).__name__
+    if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return f"{name} {_side(module.kernel_size)}x{_side(module.kernel_size)}"
+    if isinstance(module, nn.Dropout):
+        return f"{name} {100 * module.p:g} %"
+    return name
+
+
+def _side(size: int | tuple[int, ...]) -> int:
+    """Give the side of a square that torch writes as a number or as a pair."""
+    return size if isinstance(size, int) else size[0]

@@ -1,0 +1,196 @@
+"""params.yaml, checked as a whole: every mistake in one go, each with its key, what was given and what is allowed.
+
+The one reader of params.yaml. `configure` turns what comes out into the files that all other stages read.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mnist_study.configure import document
+from mnist_study.configure.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
+from mnist_study.configure.wording import allowed, explain, one_line, shown
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+
+A_NAME = "a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")  # a file's name has room for 255
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that params.yaml says, checked and resolved."""
+
+    target: Target
+    data: Data
+    policies: dict[str, Augmentation]
+    recipes: list[Recipe]
+
+    def files(self) -> dict[str, str]:
+        """Give the text of every file that the other stages read, by its path."""
+        variants = [recipe.variant for recipe in self.recipes]
+        contents = {
+            "data.json": self.data.model_dump(),
+            "plan.json": {"target": self.target.model_dump(), "variants": variants},
+            **{f"policies/{name}.json": {"ranges": policy.ranges()} for name, policy in self.policies.items()},
+        }
+        texts = {path: json.dumps(content, indent=2, sort_keys=True) + "\n" for path, content in contents.items()}
+        return texts | {f"recipes/{recipe.variant}.json": recipe.to_json() for recipe in self.recipes}
+
+
+Options = Mapping[str, Mapping[str, Any]]
+Count = Callable[[str, dict[str, Any]], int]
+
+
+def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
+    """Read and check params.yaml; raises UserError with a line for every mistake.
+
+    `architectures` maps each architecture's name to its options and their defaults; `count_parameters` builds one
+    with some options and raises any exception where they make no network.
+    """
+    raw = _read(path)
+    mistakes: list[str] = []
+    params = None
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        mistakes += [explain(detail, Params) for detail in error.errors()]
+    mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
+    variants: dict[str, Variant] = {}
+    for name, entry in _mapping(raw, "variants").items():
+        if isinstance(entry, dict):  # what is no mapping was reported above
+            key = f"variants.{name}"
+            try:
+                variants[name] = Variant.model_validate({**_known_defaults(raw), **entry})
+            except ValidationError as error:
+                own = [detail for detail in error.errors() if _is_own(detail, entry)]
+                mistakes += [explain(detail, Variant, key) for detail in own]
+            mistakes += _unknown_names(key, entry, raw, architectures)
+    mistakes += _contradictions(raw, variants)
+    mistakes += _beyond_target(raw, variants, architectures, count_parameters)
+    if mistakes or params is None:
+        raise UserError("\n".join(one_line(f"{path.name}: {mistake}") for mistake in mistakes))
+    recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
+    return Plan(params.target, params.data, params.augmentations, recipes)
+
+
+def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:
+    fields = {**variant.model_dump(), "seeds": tuple(variant.seeds)}
+    return Recipe(variant=name, scheduler_options=schedulers.model_dump()[variant.scheduler], **fields)
+
+
+def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
+    """List the names that cannot be a file's, or that a file system may take for another's."""
+    mistakes, seen = [], {}
+    for name in map(str, _mapping(raw, section)):
+        if not NAME.fullmatch(name):
+            mistakes.append(f"{section}.{name}: {A_NAME}")
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            mistakes.append(f"{section}.{name}: differs from {twin} in capitals only, so their files may be the same")
+    return mistakes
+
+
+def _known_defaults(raw: dict[str, Any]) -> dict[str, Any]:
+    """Give what `train` says, less the keys that it should not have, which are reported once, there."""
+    return {key: value for key, value in _mapping(raw, "train").items() if key in Train.model_fields}
+
+
+def _is_own(detail: ErrorDetails, entry: dict[str, Any]) -> bool:
+    """Tell a variant's own mistake from one of `train` that shows through it."""
+    key = detail["loc"][0]
+    return key in entry or key not in Train.model_fields
+
+
+def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], architectures: Options) -> list[str]:
+    """List the architecture, scheduler, policy and model options of a variant that do not exist."""
+    mistakes = []
+    names = {
+        "architecture": list(architectures),
+        "scheduler": list(Schedulers.model_fields),
+        "augmentation": list(_mapping(raw, "augmentations")),
+    }
+    for field, existing in names.items():
+        given = entry.get(field)
+        if isinstance(given, str) and given not in existing:
+            mistakes.append(f"{key}.{field}: there is no {shown(given)}{allowed(given, existing)}")
+    architecture = entry.get("architecture")
+    if isinstance(architecture, str) and architecture in architectures:
+        options = list(architectures[architecture])
+        mistakes += [
+            f"{key}.model.{option}: {architecture} has no such option{allowed(str(option), options)}"
+            for option in _mapping(entry, "model")
+            if option not in options
+        ]
+    return mistakes
+
+
+def _contradictions(raw: dict[str, Any], variants: dict[str, Variant]) -> list[str]:
+    """List the keys of sound variants that do not go together."""
+    mistakes = []
+    for name, variant in variants.items():
+        if variant.engine == "fast" and variant.device == "cuda":
+            key = _where(raw, name, "device", "engine")
+            mistakes.append(f"{key}: engine fast on device cuda given; allowed are fast on cpu and torch on cuda")
+        if variant.anneal_epochs > variant.epochs:
+            key = _where(raw, name, "anneal_epochs", "epochs")
+            given = f"{variant.anneal_epochs} anneal_epochs in {variant.epochs} epochs given"
+            mistakes.append(f"{key}: {given}; allowed is no more than there are epochs")
+    return list(dict.fromkeys(mistakes))  # a default is told once
+
+
+def _where(raw: dict[str, Any], name: str, *keys: str) -> str:
+    """Name the key to mend: the first of `keys` that the variant itself gives, or else that of `train`."""
+    own = [key for key in keys if key in raw["variants"][name]]
+    return f"variants.{name}.{own[0]}" if own else f"train.{keys[0]}"
+
+
+def _beyond_target(
+    raw: dict[str, Any], variants: dict[str, Variant], architectures: Options, count_parameters: Count
+) -> list[str]:
+    """List which sound variants are outside the limits of the study, or are no network at all."""
+    try:
+        target = Target.model_validate(raw.get("target"))
+    except ValidationError:
+        return []  # told already
+    mistakes, counts = [], {}
+    for name, variant in variants.items():
+        key = f"variants.{name}"
+        if variant.epochs > target.epochs:
+            source = _where(raw, name, "epochs")
+            mistakes.append(f"{source}: {variant.epochs} given; target.epochs allows {target.epochs}")
+        options = architectures.get(variant.architecture)
+        if options is None or not set(variant.model) <= set(options):
+            continue  # told already
+        try:
+            network = variant.architecture, tuple(sorted(variant.model.items()))
+            if network not in counts:
+                counts[network] = count_parameters(variant.architecture, variant.model)
+            parameters = counts[network]
+        except Exception as error:  # whatever an architecture makes of strange options
+            mistakes.append(f"{key}.model: {shown(variant.model)} given; {variant.architecture} says: {error}")
+            continue
+        if parameters >= target.parameters:
+            mistakes.append(
+                f"{key}: has {parameters:,} parameters; target.parameters allows fewer than {target.parameters:,}"
+            )
+    return list(dict.fromkeys(mistakes))  # a default is told once
+
+
+def _read(path: Path) -> dict[str, Any]:
+    raw = document.read(path)
+    if not isinstance(raw, dict):
+        raise UserError(f"{path.name}: holds no keys; allowed: {', '.join(Params.model_fields)}")
+    return raw
+
+
+def _mapping(raw: dict[str, Any], section: str) -> dict[str, Any]:
+    """Give a section, or nothing where it is missing or no mapping (which is reported elsewhere)."""
+    value = raw.get(section)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,23 @@
+"""Weights as safetensors, never a pickle."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from mnist_study.core.errors import UserError
+
+
+def pack(model: nn.Module) -> bytes:
+    """Turn a model's weights and running statistics into the bytes of a safetensors file."""
+    return save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()})
+
+
+def load(model: nn.Module, path: Path) -> None:
+    """Fill the model from the file; raises UserError where the file is not this model's weights."""
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()  # torch's first line only says that there are errors
+        raise UserError(f"{path}: not the weights of this network ({reason})") from None

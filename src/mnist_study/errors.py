@@ -1,5 +1,0 @@
-"""The one exception for what a user can mend."""
-
-
-class StudyError(Exception):
-    """A mistake or mishap the user can mend; each line of its text stands for itself."""

@@ -1,0 +1,97 @@
+"""The final weights of a variant, scored on images that they did not learn from."""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mnist_study import architectures
+from mnist_study.core import mnist, weights
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.errors import UserError
+from mnist_study.core.inference import all_logits, logits, measure
+from mnist_study.core.recipe import Recipe
+
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What S seeds of a variant came to on N test images.
+
+    `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [10][10] with the true
+    class first. `predicted` is uint8 [S, N], `probability` float32 [S, N], that of the predicted class.
+    """
+
+    variant: str
+    parameters: int
+    replicas: list[dict[str, Any]]
+    predicted: np.ndarray
+    probability: np.ndarray
+
+    def to_json(self) -> str:
+        """Give the text of the file with the figures."""
+        fields = {"variant": self.variant, "parameters": self.parameters, "replicas": self.replicas}
+        return json.dumps(fields, indent=2, sort_keys=True) + "\n"
+
+    def to_npz(self) -> bytes:
+        """Give the bytes of the file with the predictions; numpy dates its entries 1980, so equal ones are equal."""
+        seeds = np.array([replica["seed"] for replica in self.replicas], np.int64)
+        buffer = io.BytesIO()
+        np.savez(buffer, seeds=seeds, predicted=self.predicted, probability=self.probability)
+        return buffer.getvalue()
+
+
+def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Evaluation:
+    """Score each seed of the recipe on the test images and, if it held any out, on the validation images.
+
+    `images` is the folder of the IDX files, `trained` that of the weights. One thread, so that the same weights give
+    the same bytes on any number of cores. Raises UserError where a file is missing or broken.
+    """
+    torch.set_num_threads(1)
+    test = mnist.test_split(images)
+    validation = None
+    if recipe.validation:
+        validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
+    # Laid out as in training by torch, so that its accuracy after the last epoch is this one to the last image.
+    model = architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
+    score = partial(logits, model)
+    replicas, predicted, probability = [], [], []
+    for seed in recipe.seeds:
+        load_finite(model, trained / f"seed-{seed}.safetensors")
+        test_logits = all_logits(score, test.images, policy)
+        highest = test_logits.softmax(1).max(1)
+        predicted.append(highest.indices.to(torch.uint8))
+        probability.append(highest.values)
+        replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
+        replica |= measure(test_logits, test.labels, "test")
+        if validation is not None:
+            replica |= measure(all_logits(score, validation.images, policy), validation.labels, "validation")
+        replicas.append(replica)
+    return Evaluation(
+        variant=recipe.variant,
+        parameters=architectures.count_parameters(model),
+        replicas=replicas,
+        predicted=torch.stack(predicted).numpy(),
+        probability=torch.stack(probability).numpy(),
+    )
+
+
+def load_finite(model: nn.Module, path: Path) -> None:
+    """Fill the model from the file; raises UserError naming it where a value is not a finite number."""
+    weights.load(model, path)
+    for name, tensor in model.state_dict().items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name} holds values that are not finite; train the variant again")
+
+
+def confusion(logits: Tensor, labels: Tensor) -> list[list[int]]:
+    """Count the images by true class (rows) and predicted class."""
+    cells = labels * CLASSES + logits.argmax(1)
+    return torch.bincount(cells, minlength=CLASSES * CLASSES).view(CLASSES, CLASSES).tolist()

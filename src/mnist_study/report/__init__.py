@@ -1,0 +1,1 @@
+"""What the study came to: metrics, statistics, figures, the page."""

@@ -1,0 +1,1 @@
+"""The statistics: intervals, effects, verdicts on the claims of the study."""

@@ -1,0 +1,58 @@
+"""What one change does to test accuracy: our networks and the published figures, each by the same two models."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from mnist_study.report.analysis.designs import DESIGNS
+from mnist_study.report.analysis.factorial import Fit, Run, fit_design
+from mnist_study.report.analysis.intervals import holm
+from mnist_study.report.results.outcomes import Published, Results
+
+
+def of_study(results: Results) -> dict[str, Fit]:
+    """Fit our networks, one a seed; a design's title is absent where not all of its rows are trained."""
+    return fits(
+        _run(name, results.published[name], replica["seed"], replica["test_accuracy"])
+        for name, outcome in results.rows().items()
+        for replica in outcome.evaluation["replicas"]
+    )
+
+
+def of_epoch(results: Results, epoch: int) -> dict[str, Fit]:
+    """Fit what our networks had after an earlier epoch (the first is 1)."""
+    return fits(
+        _run(name, results.published[name], replica["seed"], replica["history"][epoch - 1]["test_accuracy"])
+        for name, outcome in results.rows().items()
+        for replica in outcome.training["replicas"]
+        if len(replica["history"]) >= epoch
+    )
+
+
+def of_published(rows: Mapping[str, Published]) -> dict[str, Fit]:
+    """Fit the published figures, one a row."""
+    return fits(_run(name, row, 0, row.test_accuracy) for name, row in rows.items())
+
+
+def fits(runs: Iterable[Run]) -> dict[str, Fit]:
+    """Fit each design that all of its rows are there for, and adjust the p values of all comparisons together."""
+    runs = list(runs)
+    found = {design.title: fit for design in DESIGNS if (fit := fit_design(design, runs))}
+    adjusted = iter(holm([effect.p for fit in found.values() for effect in fit.effects.values()]))
+    return {
+        title: replace(fit, effects={name: replace(effect, p=next(adjusted)) for name, effect in fit.effects.items()})
+        for title, fit in found.items()
+    }
+
+
+def _run(variant: str, row: Published, seed: int, accuracy: float) -> Run:
+    return Run(
+        variant=variant,
+        table=row.table,
+        architecture=row.architecture,
+        dropout="yes" if row.dropout else "no",
+        scheduler=row.scheduler,
+        augmentation=row.augmentation,
+        batch_size=str(row.batch_size),
+        seed=str(seed),
+        accuracy=accuracy,
+    )

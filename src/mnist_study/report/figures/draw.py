@@ -1,0 +1,105 @@
+"""From a study to its figures: which there are, and what each shows."""
+
+from mnist_study.report.analysis.designs import DESIGNS
+from mnist_study.report.analysis.factorial import Effect, Fit
+from mnist_study.report.figures import confusion, digits, forest_plot, learning_curves, network_diagram, scatter_plots
+from mnist_study.report.figures.digits import Digit
+from mnist_study.report.figures.forest_plot import Bar, Value
+from mnist_study.report.figures.learning_curves import Curve
+from mnist_study.report.figures.scatter_plots import Point, Star
+from mnist_study.report.page.result import own_interval
+from mnist_study.report.results import metrics
+from mnist_study.report.results.misses import Misses
+from mnist_study.report.results.outcomes import Outcome, Results
+
+GALLERY = 40  # digits at most, as the page says
+
+
+def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, bytes]:
+    """Draw the figures as SVG, by name; what there is nothing to show of is left out."""
+    points, goal = _points(results), results.target
+    best = results.outcomes[results.leaderboard()[0]]
+    title = f"{best.recipe.variant}, seed {best.evaluation['replicas'][0]['seed']}"
+    pictures = {
+        "effects": forest_plot.effects(_bars(published, ours)),
+        "parameters": scatter_plots.parameters(points, _stars(results), goal.accuracy, goal.parameters),
+        "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy),
+        "confusion": confusion.confusion(best.evaluation["replicas"][0]["confusion"], title),
+    }
+    if points:
+        pictures["against_published"] = scatter_plots.against_published(points, goal.accuracy)
+    if hardest := _digits(misses):
+        pictures["missed"] = digits.gallery(hardest)
+    diagrams = {f"network_{place}": network_diagram.diagram(n.layers) for place, n in enumerate(results.networks, 1)}
+    return pictures | diagrams
+
+
+def panels(results: Results) -> dict[str, list[Curve]]:
+    """Sort the variants' curves into the published tables, and one for those that are in none."""
+    rows: dict[str, list[Curve]] = {}
+    for outcome in sorted(results.outcomes.values(), key=_table):
+        recipe, published = outcome.recipe, outcome.published
+        title = f"Table {published.table}: {published.architecture}" if published else "Not in the study"
+        curve = Curve(
+            kind=recipe.scheduler if published else recipe.variant,
+            accuracies=metrics.curve(outcome.training),
+            dotted=recipe.augmentation == "plain",
+            thin=published is not None and (published.batch_size == 128 or (published.table > 4 and published.dropout)),
+        )
+        rows.setdefault(title, []).append(curve)
+    return rows
+
+
+def _points(results: Results) -> list[Point]:
+    return [
+        Point(
+            kind=o.published.architecture,
+            parameters=o.metrics["parameters"],
+            published=o.published.test_accuracy,
+            ours=o.metrics["test_accuracy"],
+            seeds=o.metrics["seeds"],
+        )
+        for o in results.outcomes.values()
+        if o.published
+    ]
+
+
+def _stars(results: Results) -> list[Star]:
+    return [
+        Star(name, outcome.metrics["parameters"], outcome.metrics["test_accuracy"], own_interval(outcome))
+        for name, outcome in results.outcomes.items()
+        if not outcome.published
+    ]
+
+
+def _bars(published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, list[Bar]]:
+    """Give a bar for each comparison, a list a design."""
+    found = {}
+    for design in DESIGNS:
+        theirs, own = published[design.title].effects, ours[design.title].effects if design.title in ours else {}
+        found[design.title] = [
+            Bar(comparison.words, _value(theirs[name]), _value(own[name]) if name in own else None)
+            for name, comparison in design.comparisons.items()
+        ]
+    return found
+
+
+def _value(effect: Effect) -> Value:
+    return effect.difference, effect.low, effect.high
+
+
+def _digits(misses: Misses) -> list[Digit]:
+    return [
+        Digit(
+            image=misses.images[place],
+            place=int(place),
+            label=int(misses.labels[place]),
+            answer=int(misses.answers[place]),
+            missed_percent=100 * float(misses.counts[place]) / misses.networks,
+        )
+        for place in misses.hardest(GALLERY)
+    ]
+
+
+def _table(outcome: Outcome) -> tuple[bool, int]:
+    return outcome.published is None, outcome.published.table if outcome.published else 0

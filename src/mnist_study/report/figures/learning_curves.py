@@ -1,0 +1,58 @@
+"""Learning curves: test accuracy after each epoch, a panel for each table of the study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.lines import Line2D
+
+from mnist_study.report.figures.card import PALETTE, card, target_line
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Test accuracies in percent, one an epoch; curves of one `kind` share a colour, and the legend names it."""
+
+    kind: str
+    accuracies: Sequence[float]
+    dotted: bool = False
+    thin: bool = False
+
+
+def learning_curves(panels: dict[str, list[Curve]], target: float) -> bytes:
+    """Draw a panel for each title, all on one scale that leaves the first epochs' low values below its edge.
+
+    A kind has the same colour in every panel, and is explained in the first that shows it.
+    """
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    finals = [curve.accuracies[-1] for curves in panels.values() for curve in curves]
+    highest = max(max(curve.accuracies) for curves in panels.values() for curve in curves)
+    with card(3.3 * columns + 0.4, 2.7 * rows + 0.4) as (figure, svg):
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+        colours: dict[str, str] = {}
+        for axes, (title, curves) in zip(grid.flat, panels.items(), strict=False):
+            fresh = [kind for kind in dict.fromkeys(curve.kind for curve in curves) if kind not in colours]
+            for kind in fresh:
+                colours[kind] = PALETTE[len(colours) % len(PALETTE)]
+            target_line(axes, target)
+            for curve in curves:
+                axes.plot(
+                    range(1, len(curve.accuracies) + 1),
+                    curve.accuracies,
+                    color=colours[curve.kind],
+                    linestyle=":" if curve.dotted else "-",
+                    linewidth=0.8 if curve.thin else 1.5,
+                    marker="." if len(curve.accuracies) == 1 else None,
+                )
+            axes.set_title(title)
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            if fresh:
+                lines = [Line2D([], [], color=colours[kind], label=kind) for kind in fresh]
+                axes.legend(handles=lines, loc="lower right")
+        for axes in list(grid.flat)[len(panels) :]:
+            axes.remove()
+        grid[0, 0].set_ylim(min(finals) - 0.6, max(highest, target) + 0.1)
+        for axes in grid[:, 0]:
+            axes.set_ylabel("test accuracy, %")
+    return svg.getvalue()

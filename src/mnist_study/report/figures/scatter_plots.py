@@ -1,0 +1,110 @@
+"""Every row of the study as a point: against its published accuracy, and against its network's parameters."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mnist_study.report.analysis.intervals import difference_interval
+from mnist_study.report.figures.card import INK, MARKERS, PALETTE, QUIET, card, target_line
+
+NEAR = 1000  # parameters that differ by less would be drawn on top of each other
+APART = 420  # so they are drawn side by side, this far apart
+
+
+@dataclass(frozen=True)
+class Point:
+    """One row of the study, both test accuracies in percent; points of one `kind` share colour and marker."""
+
+    kind: str
+    parameters: int
+    published: float
+    ours: float
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Star:
+    """A variant that the study does not have: test accuracy in percent, with its interval."""
+
+    name: str
+    parameters: int
+    accuracy: float
+    interval: tuple[float, float]
+
+
+def against_published(points: Sequence[Point], target: float) -> bytes:
+    """Draw our accuracy over the published one, with the line of equality and what the two may differ by."""
+    values = np.array([(point.published, point.ours) for point in points])
+    low, high = float(values.min()) - 0.1, min(float(values.max()) + 0.1, 100.0)
+    line, seeds = np.linspace(low, high, 60), min(point.seeds for point in points)
+    within = np.array([_within(x, seeds) for x in line])
+    with card(7.4, 4.9) as (figure, svg):
+        axes = figure.subplots()
+        axes.fill_between(line, within[:, 0], within[:, 1], color="#eaeef2", linewidth=0, label="within noise")
+        axes.plot(line, line, color=QUIET, linewidth=1, label="equal")
+        axes.axvline(target, color=QUIET, linewidth=0.8, linestyle="--")
+        target_line(axes, target)
+        for kind, look, own in _by_kind(points):
+            axes.scatter([p.published for p in own], [p.ours for p in own], s=30, alpha=0.85, label=kind, **look)
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axes.set(xlabel="published test accuracy, %", ylabel="test accuracy here, %")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return svg.getvalue()
+
+
+def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, limit: int) -> bytes:
+    """Draw accuracy over parameters: rows here, as published (hollow), and variants of our own with their intervals."""
+    columns = _columns({point.kind: point.parameters for point in points})
+    with card(8.2, 4.4) as (figure, svg):
+        axes = figure.subplots()
+        target_line(axes, target)
+        axes.axvline(limit, color=QUIET, linewidth=0.8, linestyle="--")
+        for kind, look, own in _by_kind(points):
+            x = np.full(len(own), columns[kind])
+            hollow = {"edgecolor": look["color"], "facecolor": "none", "linewidth": 0.7, "marker": look["marker"]}
+            axes.scatter(x - 70, [p.ours for p in own], s=24, alpha=0.7, label=kind, **look)
+            axes.scatter(x + 110, [p.published for p in own], s=14, alpha=0.7, **hollow)
+        for star in stars:
+            _draw_star(axes, star)
+        axes.set(xlim=(min([5000, *(star.parameters - 1000 for star in stars)]), limit + 600))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set(xlabel="parameters", ylabel="test accuracy, %")
+        if points:
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="here; hollow: published")
+    return svg.getvalue()
+
+
+def _by_kind(points: Sequence[Point]) -> Iterator[tuple[str, dict, list[Point]]]:
+    """Give each kind with its colour and marker, and its points."""
+    for index, kind in enumerate(dict.fromkeys(point.kind for point in points)):
+        look = {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)], "linewidth": 0}
+        yield kind, look, [point for point in points if point.kind == kind]
+
+
+def _within(published: float, seeds: int) -> tuple[float, float]:
+    """Give the lowest and the highest accuracy here that is within noise of a published one."""
+    low = high = published
+    for _ in range(20):  # the interval's width depends on where it ends, but little
+        low -= difference_interval(low, published, seeds)[1]
+        high = min(high - difference_interval(high, published, seeds)[0], 100.0)
+    return low, high
+
+
+def _columns(sizes: dict[str, int]) -> dict[str, float]:
+    """Give each kind its place on the axis: its parameters, moved aside where other kinds have about as many."""
+    places = {}
+    for kind, size in sizes.items():
+        group = sorted((other for other in sizes if abs(sizes[other] - size) < NEAR), key=lambda other: sizes[other])
+        middle = sum(sizes[other] for other in group) / len(group)
+        places[kind] = middle + APART * (group.index(kind) - (len(group) - 1) / 2)
+    return places
+
+
+def _draw_star(axes: Axes, star: Star) -> None:
+    x, (low, high) = star.parameters, star.interval
+    axes.plot([x] * 2, [low, high], color=INK, linewidth=1.2)
+    axes.scatter([x], [star.accuracy], s=90, marker="*", color=INK, linewidth=0, zorder=3)
+    place = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
+    axes.annotate(star.name, (x, star.accuracy), fontsize=8, **place)

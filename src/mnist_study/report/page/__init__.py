@@ -1,0 +1,76 @@
+"""The page of the report, in Markdown, one section a file: results first, then where they come from."""
+
+from collections.abc import Collection, Sequence
+
+from mnist_study.report.analysis.claims import Claim
+from mnist_study.report.page.markdown import anchor
+from mnist_study.report.page.method import method
+from mnist_study.report.page.missed import missed
+from mnist_study.report.page.network_tables import sections
+from mnist_study.report.page.oddities import oddities
+from mnist_study.report.page.published_tables import own_table, published_tables
+from mnist_study.report.page.result import result, target
+from mnist_study.report.page.verdicts import Fits, claims_table, effects
+from mnist_study.report.results.misses import Misses
+from mnist_study.report.results.outcomes import Results
+
+CAPTIONS = {
+    "effects": (
+        "The changes that the two tables below list. Right of the line the change helps. Where an interval holds 0,"
+        " noise alone would explain it; where it only just misses 0 that may be so too, for of many comparisons some"
+        " stand out by luck. The p values allow for that."
+    ),
+    "against_published": (
+        "Each point is a row of the study. Above the diagonal the network trained here does better; inside the band the"
+        " two may differ by chance alone. The dashed lines are the target."
+    ),
+    "parameters": (
+        "Each point is a row of the study, here and as published; a star is a variant that the study does not have,"
+        " with the 95 % interval of its mean. The rows of networks of nearly equal size are drawn side by side. The"
+        " dashed lines are the target and its limit."
+    ),
+    "learning_curves": (
+        "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Colours are schedulers, or"
+        " variants where the study has no such row. Dotted: not augmented; thin: batch size 128 or, in tables 5 and 6,"
+        " with dropout. `plots/learning_curves.csv` has every number."
+    ),
+    "confusion": (
+        "Test images of the variant with the highest test accuracy, first seed. Only the misses are coloured."
+    ),
+    "missed": (
+        "The test images that most networks miss, hardest first and at most 40: its label, what most of them read"
+        " instead, its place among the test images (from 0), the share of networks that miss it. Some of the labels are"
+        " wrong: Northcutt,"
+        " Athalye and Mueller (2021) count 15."
+    ),
+}
+
+
+def write(
+    results: Results, misses: Misses, claims: Sequence[Claim], published: Fits, ours: Fits, figures: Collection[str]
+) -> str:
+    """Write the page; `figures` names the pictures that stand in figures/ beside it."""
+
+    def picture(name: str, title: str) -> str:
+        return f"![{title}](figures/{name}.svg)\n\n{CAPTIONS[name]}" if name in figures else ""
+
+    diagrams = [name for name in figures if name.startswith("network_")]
+    parts = {
+        "The study's claims": [claims_table(claims)],
+        "The target": [target(results), picture("parameters", "Accuracy over parameters")],
+        "Effects": [picture("effects", "Effects with their intervals"), effects(published, ours)],
+        "Here against published": [picture("against_published", "Here against published"), published_tables(results)],
+        "Not in the study": [own_table(results)],
+        "Learning curves": [picture("learning_curves", "Learning curves")],
+        "What is missed": [
+            picture("confusion", "Confusion matrix of the best variant"),
+            missed(misses),
+            picture("missed", "Test digits that most networks miss"),
+        ],
+        "The networks": [sections(results.networks, diagrams)],
+        "Where the study contradicts itself": [oddities(results.published, results.target)],
+        "How to read the numbers": [method(results)],
+    }
+    contents = "\n".join(f"- [{title}]({anchor(title)})" for title in parts)
+    body = [f"## {title}\n\n" + "\n\n".join(part for part in texts if part) for title, texts in parts.items()]
+    return "\n\n".join(["# Tiny MNIST networks, trained again", result(results, claims), contents, *body]) + "\n"

@@ -1,0 +1,105 @@
+"""The published tables with ours beside them, and the variants that the study does not have."""
+
+from statistics import fmean
+
+from mnist_study.report.analysis.intervals import TEST_IMAGES, difference_interval
+from mnist_study.report.page.markdown import accuracy, count, interval, table
+from mnist_study.report.page.result import own_interval, row_verdict
+from mnist_study.report.results.metrics import CHAMPIONS
+from mnist_study.report.results.outcomes import Results
+
+# The headings of the published tables, as the study has them.
+HEADINGS = {
+    1: "Vanilla Network",
+    2: "Network with dropout",
+    3: "Network with GAP and transition layer + FC",
+    4: "Network with GAP and transition layer without FC",
+    5: "Network with GAP and transition layer - (2 Max Pools & GAP at 3x3)",
+    6: "Network with GAP and transition layer - (1 Max Pools & GAP at 6x6)",
+}
+NOTE = (
+    "All in percent; ± is the standard deviation over seeds. Training accuracy is counted while the network learns, on"
+    " augmented digits and with dropout at work, so it can be lower than test accuracy. The interval is that of the"
+    f" difference of two proportions of {TEST_IMAGES:,} images, ours less published. Where it holds 0 the verdict is"
+    " *within noise*; chance alone puts up to one row in twenty outside."
+)
+
+
+def published_tables(results: Results) -> str:
+    """Give each published table of which a row was trained, under one note."""
+    if not results.rows():
+        return "No row of the study is trained."
+    return "\n\n".join(
+        [table_means(results), NOTE, *(text for number in HEADINGS if (text := published_table(results, number)))]
+    )
+
+
+def table_means(results: Results) -> str:
+    """Give the mean of each table over the rows that were trained."""
+    header = ("table", "network", "parameters", "rows", "published", "here", "difference")
+    lines = []
+    for number in HEADINGS:
+        rows = [(name, row) for name, row in results.published.items() if row.table == number]
+        trained = [(row.test_accuracy, results.outcomes[name]) for name, row in rows if name in results.rows()]
+        if trained:
+            theirs = fmean(accuracy for accuracy, _ in trained)
+            ours = fmean(outcome.metrics["test_accuracy"] for _, outcome in trained)
+            row = rows[0][1]
+            means = (f"{theirs:.3f}", f"{ours:.3f}", f"{ours - theirs:+z.3f}")
+            lines.append(
+                (number, f"`{row.architecture}`", f"{row.parameters:,}", f"{len(trained)} of {len(rows)}", *means)
+            )
+    return f"Mean test accuracy of the trained rows of each table:\n\n{table(header, lines)}"
+
+
+def published_table(results: Results, number: int) -> str:
+    """Give one published table with ours beside it, or nothing where no row of it was trained."""
+    rows = {name: o for name, o in results.rows().items() if o.published and o.published.table == number}
+    if not rows:
+        return ""
+    header = ("variant", "scheduler", "augmentation", "batch size", "published train", "train here")
+    header += ("published test", "test here", "difference", "95 % interval", "verdict")
+    lines = []
+    for name, outcome in rows.items():
+        row, recipe, ours = results.published[name], outcome.recipe, outcome.metrics
+        ends = difference_interval(ours["test_accuracy"], row.test_accuracy, ours["seeds"])
+        lines.append(
+            (
+                *(f"`{name}`", recipe.scheduler, recipe.augmentation, recipe.batch_size),
+                *(f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
+                *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+z.2f}"),
+                *(interval(ends, "+z.2f"), row_verdict(outcome)),
+            )
+        )
+    of = [row for row in results.published.values() if row.table == number]
+    names = " and ".join(f'"{name}"' for name in dict.fromkeys(row.model_name for row in of))
+    caption = f"{names} there; {of[0].parameters:,} parameters; {len(rows)} of the table's {count(len(of), 'row')}."
+    return f"### Table {number}: {HEADINGS[number]}\n\n{caption}\n\n{table(header, lines)}"
+
+
+def own_table(results: Results) -> str:
+    """Give the variants that the study does not have, or say that there are none."""
+    header = ("variant", "architecture", "scheduler", "augmentation", "batch size", "parameters", "epochs", "seeds")
+    header += ("train", "validation", "test", "95 % interval")
+    lines = []
+    for name, outcome in results.outcomes.items():
+        if outcome.published:
+            continue
+        recipe, ours = outcome.recipe, outcome.metrics
+        validation = f"{ours['validation_accuracy']:.2f}" if "validation_accuracy" in ours else "none"
+        lines.append(
+            (
+                *(f"`{name}`", recipe.architecture, recipe.scheduler, recipe.augmentation, recipe.batch_size),
+                *(f"{ours['parameters']:,}", ours["epochs"], ours["seeds"], f"{ours['train_accuracy']:.2f}"),
+                *(validation, accuracy(outcome), interval(own_interval(outcome), ".3f")),
+            )
+        )
+    if not lines:
+        return "Every variant of this run is a row of the study."
+    note = (
+        "In percent. The interval is Student's for the mean over seeds, on these test images; with one seed it is"
+        " Wilson's, for other test images."
+    )
+    if set(CHAMPIONS) & results.outcomes.keys():
+        note += " How the champions were chosen, on training images held out, is in docs/recipe.md."
+    return f"{table(header, lines)}\n\n{note}"

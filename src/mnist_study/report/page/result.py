@@ -1,0 +1,116 @@
+"""The top of the page: what came out, and who met the target."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import get_args
+
+from mnist_study.report.analysis.claims import Claim, Verdict, noise_by_scheduler
+from mnist_study.report.analysis.intervals import mean_interval, wilson
+from mnist_study.report.analysis.rows import own_interval, row_verdict
+from mnist_study.report.page.markdown import accuracy, count, interval, table
+from mnist_study.report.results.outcomes import Outcome, Results
+
+
+def result(results: Results, claims: Sequence[Claim]) -> str:
+    """Give the result in a few sentences."""
+    own = [f"- {_own(name, outcome)}" for name, outcome in results.outcomes.items() if not outcome.published]
+    summary = results.summary()["study"]
+    if not summary["variants"]:
+        nothing = "**No variant of this run is a row of the published study, so there is nothing to compare.**"
+        return "\n\n".join([nothing, "\n".join(own)])
+    verdicts = Counter(row_verdict(outcome) for outcome in results.rows().values())
+    best = results.outcomes[summary["best_variant"]]
+    lines = [
+        f"- {_overall(results)}Rows that differ within noise: {verdicts['within noise']}; that are higher here:"
+        f" {verdicts['higher']}; lower: {verdicts['lower']}.{_by_seeds(results)}",
+        f"- The best row is `{summary['best_variant']}` with {accuracy(best)} % (95 % interval"
+        f" {interval(wilson(summary['best_test_accuracy']))} for other test images); being the best of several, it owes"
+        " some of that to luck.",
+        *own,
+    ]
+    if any(claim.verdict != "not tested" for claim in claims):
+        lines.append(f"- {_verdicts(claims)}")
+    return (
+        f"**{count(summary['variants'], 'row')} of the study, {count(summary['replicas'], 'network')} trained: mean"
+        f" test accuracy {summary['mean_test_accuracy']:.3f} % here, {summary['published_mean_test_accuracy']:.3f} %"
+        f" published; at {results.target.accuracy:.2f} % or more: {summary['variants_at_target']} here,"
+        f" {summary['published_variants_at_target']} published.**\n\n" + "\n".join(lines)
+    )
+
+
+def target(results: Results) -> str:
+    """List the variants whose curve touches the target within its limits, and what they have in the end."""
+    goal = results.target
+    reached = {
+        name: outcome
+        for name, outcome in results.outcomes.items()
+        if outcome.metrics.get("epochs_to_target", goal.epochs + 1) <= goal.epochs
+        and outcome.metrics["parameters"] < goal.parameters
+    }
+    limits = f"{goal.accuracy:.2f} % within {goal.epochs} epochs and with fewer than {goal.parameters:,} parameters"
+    theirs = sum(row.test_accuracy >= goal.accuracy for row in results.published.values())
+    published = f"Of the {len(results.published)} published rows {theirs} stand at {goal.accuracy:.2f} % or more."
+    if not reached:
+        return f"No variant reaches {limits}. {published}"
+    header = ("variant", "parameters", "published", "first epoch at target", "best epoch", "last epoch")
+    header += ("seeds that end there", "mean at target")
+    lines = [_line(name, outcome, goal.accuracy) for name, outcome in reached.items()]
+    met = sum(line[-1] == "yes" for line in lines)
+    return (
+        f"{count(len(reached), 'variant')} of {len(results.outcomes)} touch {limits}; {met} of them still hold it"
+        f" after the last epoch, which is what counts here. {published} The epochs are those of the mean curve over"
+        " seeds; the first at the target and the best were picked by looking at the test images, and are shown for"
+        " comparison only.\n\n" + table(header, lines)
+    )
+
+
+def _line(name: str, outcome: Outcome, goal: float) -> tuple[object, ...]:
+    ours, row = outcome.metrics, outcome.published
+    ending = sum(value >= goal for value in outcome.accuracies)
+    return (
+        *(f"`{name}`", f"{ours['parameters']:,}", f"{row.test_accuracy:.2f}" if row else "none"),
+        *(ours["epochs_to_target"], f"{ours['best_epoch_test_accuracy']:.2f}", accuracy(outcome)),
+        *(f"{ending} of {ours['seeds']}", "yes" if ours["test_accuracy"] >= goal else "no"),
+    )
+
+
+def _own(name: str, outcome: Outcome) -> str:
+    seeds = count(outcome.metrics["seeds"], "seed")
+    return (
+        f"`{name}`, not in the study, {outcome.metrics['parameters']:,} parameters: {accuracy(outcome)} % over {seeds}"
+        f" (95 % interval {interval(own_interval(outcome), '.3f')} for other"
+        f" {'seeds' if outcome.metrics['seeds'] > 1 else 'test images'})."
+    )
+
+
+def _overall(results: Results) -> str:
+    """Say how far the rows are apart in the mean, where there are two rows or more."""
+    rows = [(o.metrics["test_accuracy"], o.published.test_accuracy) for o in results.rows().values() if o.published]
+    if len(rows) < 2:
+        return ""
+    differences = [ours - theirs for ours, theirs in rows]
+    ends = interval(mean_interval(differences), "+.3f")
+    return (
+        f"Here less published: {sum(differences) / len(rows):+.3f} points in the mean (95 % interval {ends}, as if the"
+        " rows were drawn from many). "
+    )
+
+
+def _by_seeds(results: Results) -> str:
+    """Count the rows that differ by more than seeds do, where it is known how far these do."""
+    noises, told = noise_by_scheduler(results), 0
+    for outcome in results.rows().values():
+        if outcome.recipe.scheduler not in noises or outcome.published is None:
+            return ""
+        margin = noises[outcome.recipe.scheduler].run_margin(outcome.metrics["seeds"])
+        told += abs(outcome.metrics["test_accuracy"] - outcome.published.test_accuracy) > margin
+    return (
+        f" That counts each run as if it had images of its own. If the study's runs scatter as seeds do here, {told} of"
+        f" {len(results.rows())} rows differ by more than that."
+    )
+
+
+def _verdicts(claims: Sequence[Claim]) -> str:
+    counts = Counter(claim.verdict for claim in claims)
+    parts = [f"{words}: {counts[words]}" for words in get_args(Verdict) if counts[words]]
+    return f"The study's {len(claims)} [claims](#the-studys-claims), {'; '.join(parts)}."

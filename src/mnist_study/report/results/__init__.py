@@ -1,0 +1,1 @@
+"""What the stages left, as data: outcomes of the variants, metrics, missed images."""

@@ -1,0 +1,194 @@
+"""What the stages left behind, variant by variant, beside the published table; leftovers of variants that are gone."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_study.configure import networks as network_file
+from mnist_study.configure.networks import Network
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+from mnist_study.report.results import metrics
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the study set out to reach: test accuracy in percent, within `epochs`, with fewer than `parameters`."""
+
+    accuracy: float
+    epochs: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row of the published tables; accuracies in percent."""
+
+    table: int
+    architecture: str
+    dropout: bool
+    parameters: int
+    scheduler: str
+    augmentation: str
+    batch_size: int
+    train_accuracy: float
+    test_accuracy: float
+    model_name: str  # the first column of the study's tables
+
+    @property
+    def helped(self) -> bool:
+        """Tell whether a scheduler or augmentation was used."""
+        return (self.scheduler, self.augmentation) != ("constant", "plain")
+
+    def matches(self, recipe: Recipe, network: Network) -> bool:
+        """Tell whether a recipe and its network are of this row's kind; what the study leaves open may differ."""
+        fields = ("architecture", "scheduler", "augmentation", "batch_size")
+        same = all(getattr(self, field) == getattr(recipe, field) for field in fields)
+        return same and self.dropout == network.dropout
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One variant: its recipe, the contents of its training and evaluation files, and its metrics.
+
+    `published` is its row of the study, or None where the study has no row of that name and kind.
+    """
+
+    recipe: Recipe
+    training: dict[str, Any]
+    evaluation: dict[str, Any]
+    metrics: dict[str, Any]
+    published: Published | None
+
+    @property
+    def accuracies(self) -> list[float]:
+        """Give the test accuracy of each seed's last epoch."""
+        return [replica["test_accuracy"] for replica in self.evaluation["replicas"]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every variant in the order of params.yaml, at least one; every published row, trained here or not."""
+
+    target: Target
+    outcomes: dict[str, Outcome]
+    published: dict[str, Published]
+    networks: list[Network]
+
+    def rows(self) -> dict[str, Outcome]:
+        """Give the variants that are rows of the published study."""
+        return {name: outcome for name, outcome in self.outcomes.items() if outcome.published}
+
+    def variants(self) -> dict[str, dict[str, Any]]:
+        """Give the metrics of every variant."""
+        return {name: outcome.metrics for name, outcome in self.outcomes.items()}
+
+    def confusions(self) -> dict[str, list[list[list[int]]]]:
+        """Give each variant's counts by true and by predicted class, a table for each seed."""
+        return {
+            name: [replica["confusion"] for replica in outcome.evaluation["replicas"]]
+            for name, outcome in self.outcomes.items()
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Give the metrics of the study as a whole."""
+        published = {name: self.published[name].test_accuracy for name in self.rows()}
+        return metrics.summary(self.variants(), published, self.target.accuracy)
+
+    def leaderboard(self) -> list[str]:
+        """Name the variants by falling test accuracy; equal ones stay in order."""
+        return sorted(self.outcomes, key=lambda name: -self.outcomes[name].metrics["test_accuracy"])
+
+
+def read_plan(path: Path) -> tuple[Target, list[str]]:
+    """Read the file in which `configure` wrote the target and the names; raises UserError without a name."""
+    plan = _read(path)
+    if not plan["variants"]:
+        raise UserError(f"{path}: names no variant, so there is nothing to report")
+    return Target(**plan["target"]), plan["variants"]
+
+
+def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path]:
+    """Remove each file or folder in `folders` that bears no variant's name, and say which those were.
+
+    A folder then has the hash that DVC knows from before a variant came and went.
+    """
+    kept = set(names)
+    entries = [entry for folder in folders if folder.is_dir() for entry in sorted(folder.iterdir())]
+    leftovers = [entry for entry in entries if entry.stem not in kept]
+    for entry in leftovers:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    return leftovers
+
+
+def gather(
+    target: Target,
+    names: Iterable[str],
+    *,
+    recipes: Path,
+    networks: Path,
+    training: Path,
+    evaluation: Path,
+    published: Path,
+) -> Results:
+    """Read `<name>.json` of each variant in three folders, what the networks are, and the published table, a CSV file.
+
+    The folders are never searched: what a variant that is gone left there is not part of the study. Raises UserError
+    naming a file that is missing, no JSON or of another variant.
+    """
+    rows, described = read_published(published), network_file.read(networks)
+    network_of = {variant: network for network in described for variant in network.variants}
+    outcomes = {}
+    for name in names:
+        recipe = Recipe.read(recipes / f"{name}.json")
+        row = rows.get(name)
+        trained, evaluated = (_read(folder / f"{name}.json", of=name) for folder in (training, evaluation))
+        outcomes[name] = Outcome(
+            recipe=recipe,
+            training=trained,
+            evaluation=evaluated,
+            metrics=metrics.of_variant(trained, evaluated, target.accuracy),
+            published=row if row and row.matches(recipe, network_of[name]) else None,
+        )
+    return Results(target, outcomes, rows, described)
+
+
+def read_published(path: Path) -> dict[str, Published]:
+    """Read the published rows by the variant's name."""
+    with path.open(newline="") as file:
+        return {
+            row["variant"]: Published(
+                table=int(row["table"]),
+                architecture=row["architecture"],
+                dropout=row["dropout"] == "yes",
+                parameters=int(row["parameters"]),
+                scheduler=row["scheduler"],
+                augmentation=row["augmentation"],
+                batch_size=int(row["batch_size"]),
+                train_accuracy=float(row["train_accuracy"]),
+                test_accuracy=float(row["test_accuracy"]),
+                model_name=row["name_in_study"],
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def _read(path: Path, of: str | None = None) -> dict[str, Any]:
+    """Read a file of results, which names its variant, or the plan, which is of none."""
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); `dvc repro` makes it") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON ({error}); delete it and run `dvc repro`") from None
+    given = content.get("variant") if isinstance(content, dict) else None
+    if given != of:
+        raise UserError(f"{path}: of {given or 'no variant'}, not of {of}; delete it and run `dvc repro`")
+    return content

@@ -1,0 +1,64 @@
+"""The report: a page to read, its figures, and tables for `dvc plots`; put in place whole or not at all."""
+
+import tempfile
+from pathlib import Path
+
+from mnist_study.core.errors import UserError
+from mnist_study.report import page, plot_tables
+from mnist_study.report.analysis import claims, effects
+from mnist_study.report.figures import draw
+from mnist_study.report.results import metrics
+from mnist_study.report.results.misses import Misses
+from mnist_study.report.results.outcomes import Results
+
+
+def write_report(results: Results, misses: Misses, *, metrics_folder: Path, reports: Path) -> None:
+    """Write the two files of metrics and the folder of reports, in which nothing older stays.
+
+    All of it is made before the first file is touched, so an error leaves everything as it was.
+    """
+    numbers = {"variants.json": metrics.to_json(results.variants()), "summary.json": metrics.to_json(results.summary())}
+    pages = report_files(results, misses)
+    try:
+        _replace(numbers, pages, metrics_folder, reports)
+    except OSError as error:
+        raise UserError(f"{reports}: cannot be written ({error.strerror}); the last report is still there") from None
+
+
+def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: Path, reports: Path) -> None:
+    reports.parent.mkdir(parents=True, exist_ok=True)
+    metrics_folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=reports.parent, prefix=f".{reports.name}-") as name:
+        beside = Path(name)
+        for relative, content in pages.items():
+            _save(beside / "new" / relative, content)
+        for relative, text in numbers.items():
+            _save(beside / relative, text.encode())
+        if reports.exists():
+            reports.rename(beside / "old")
+        (beside / "new").rename(reports)
+        for relative in numbers:
+            (beside / relative).replace(metrics_folder / relative)
+
+
+def report_files(results: Results, misses: Misses) -> dict[str, bytes]:
+    """Make every file of the report, by its path within the folder."""
+    published, ours = effects.of_published(results.published), effects.of_study(results)
+    judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
+    pictures = draw.draw(results, misses, published, ours)
+    tables = {
+        "learning_curves": plot_tables.learning_curves(results),
+        "leaderboard": plot_tables.leaderboard(results),
+        "confusion": plot_tables.confusion(results),
+    }
+    text = page.write(results, misses, judged, published, ours, pictures)
+    return {
+        "study.md": text.encode(),
+        **{f"figures/{name}.svg": svg for name, svg in pictures.items()},
+        **{f"plots/{name}.csv": table.encode() for name, table in tables.items()},
+    }
+
+
+def _save(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

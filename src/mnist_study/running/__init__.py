@@ -1,0 +1,1 @@
+"""Trainings side by side, and how they show themselves; changes no weight."""

@@ -1,0 +1,136 @@
+"""The seeds of one variant side by side: a process and a thread each, so that their number changes no byte.
+
+This side of it imports no torch; the processes do, in `_work`.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+from mnist_study.train.messages import Note, Progress, Replica
+
+WORKERS = "MNIST_STUDY_WORKERS"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Report = Callable[[Progress | Note], None]
+
+
+def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, report: Report) -> list[Replica]:
+    """Train every seed of the recipe, as many at once as there are workers; give them in the recipe's order.
+
+    `policy` is the policy's file, `images` the folder of the IDX files, `checkpoints` that of a file per seed. `report`
+    is called in this process. The first seed that fails ends the others; raises UserError or OSError where training
+    does, and UserError where a process dies.
+    """
+    most = workers()
+    waiting = list(recipe.seeds)
+    running: dict[Connection, tuple[int, BaseProcess]] = {}
+    finished: dict[int, Replica] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < most:
+                with _signals_held_back():
+                    seed = waiting.pop(0)
+                    receiver, process = _start(recipe, seed, policy, images, checkpoints / f"seed-{seed}.checkpoint")
+                    running[receiver] = seed, process
+            for receiver in wait(list(running)):
+                assert isinstance(receiver, Connection)
+                seed, process = running[receiver]
+                message = _receive(receiver, recipe, seed, process)
+                if isinstance(message, Replica):
+                    finished[seed] = message
+                    process.join()
+                    del running[receiver]
+                else:
+                    report(message)
+    finally:
+        for _, process in running.values():
+            process.kill()  # it has nothing to tidy: a checkpoint is written whole or not at all
+        for _, process in running.values():
+            process.join()
+    return [finished[seed] for seed in recipe.seeds]
+
+
+def workers() -> int:
+    """Count the processes to run at once: the cores this process may use, or fewer if MNIST_STUDY_WORKERS says so."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get(WORKERS)
+    if not given:
+        return cores
+    if not given.isdecimal() or int(given) < 1:
+        raise UserError(f"{WORKERS}: {given!r} given; allowed is a whole number from 1")
+    return min(cores, int(given))
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let no signal come between the start of a process and the note of it; what starts here holds them back, too."""
+    resource_tracker.ensure_running()  # multiprocessing's own, whose start would let the signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> tuple[Connection, BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sender, recipe, seed, policy, images, checkpoint), daemon=True)
+    process.start()
+    sender.close()
+    return receiver, process
+
+
+def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> None:
+    """Train one seed in this process, which leaves Ctrl-C to its parent and ends with it, both without a word."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    from mnist_study.core.augmentation import Policy
+    from mnist_study.train.replica import train_one
+
+    try:
+        sender.send(train_one(recipe, seed, Policy.read(policy), images, sender.send, checkpoint))
+    except BrokenPipeError:
+        pass  # nobody is left to tell
+    except (UserError, OSError) as error:
+        sender.send(error)
+    except (MemoryError, RuntimeError) as error:  # torch's words for it are those of a RuntimeError
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
+        sender.send(UserError(f"seed {seed}: not enough memory; {advice}"))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Progress | Note | Replica:
+    """Take the next message of a process; raises the error that it sends, and UserError where it died."""
+    try:
+        message = receiver.recv()
+    except (EOFError, OSError, pickle.UnpicklingError):  # between two messages or within one
+        process.join()
+        raise UserError(f"variants.{recipe.variant}: the process of seed {seed} {_end(process.exitcode)}") from None
+    if isinstance(message, Exception):
+        raise message
+    return message
+
+
+def _end(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return f"was killed by {signal.Signals(-exitcode).name}"
+    return f"ended with exit status {exitcode}"

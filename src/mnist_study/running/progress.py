@@ -1,0 +1,136 @@
+"""How training shows itself: bars on a terminal, plain lines elsewhere, and files for whoever watches."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from mnist_study.core import files
+from mnist_study.core.recipe import Recipe
+from mnist_study.running import curves_table
+from mnist_study.train.messages import Note
+from mnist_study.train.messages import Progress as Sign
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+    BarColumn(bar_width=None),
+    TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2f} {task.fields[test]}"),
+    TextColumn("{task.fields[rate]:,.0f} images/s"),
+    TimeRemainingColumn(),
+)
+SECONDS = 1.0  # between two versions of the file
+
+
+class Pace:
+    """Images learnt by each seed in all epochs, and how many a second since the first was heard of."""
+
+    def __init__(self) -> None:
+        self.began: dict[int, tuple[float, int]] = {}  # when a seed was first heard of, and its images by then
+        self.done: dict[int, int] = {}
+
+    def add(self, sign: Sign) -> None:
+        """Take in one sign of life."""
+        self.done[sign.seed] = (sign.epoch - 1) * sign.total + sign.images
+        self.began.setdefault(sign.seed, (time.monotonic(), self.done[sign.seed]))
+
+    def rate(self, *seeds: int) -> float:
+        """Give the images a second of these seeds, each since it was first heard of, together."""
+        since = min(self.began[seed][0] for seed in seeds)
+        images = sum(self.done[seed] - self.began[seed][1] for seed in seeds)
+        return images / max(time.monotonic() - since, 0.1)
+
+
+class Display:
+    """Shows the messages of several seeds; call it with each. `bars` is None where there is no terminal."""
+
+    def __init__(self, recipe: Recipe, status: Path, table: Path, bars: Progress | None) -> None:
+        self.recipe, self.status, self.table, self.bars = recipe, status, table, bars
+        self.pace = Pace()
+        self.tasks: dict[int, TaskID] = {}
+        self.told: set[str] = set()
+        self.written = -SECONDS
+        self.test_accuracy: float | None = None
+
+    def __call__(self, message: Sign | Note) -> None:
+        """Show one message; a note that another seed gave already is not repeated."""
+        if isinstance(message, Sign):
+            self.pace.add(message)
+            self._show(message)
+            self._write_status(message)
+            self._add_to_curves(message)
+        elif message.text not in self.told:
+            self.told.add(message.text)
+            self._print(message.text)
+
+    def _show(self, sign: Sign) -> None:
+        if self.bars is not None:
+            self._bar(self.bars, sign)
+        elif sign.epoch_ended is not None:
+            row = sign.epoch_ended
+            self._print(
+                f"{self.recipe.variant} seed {sign.seed} epoch {sign.epoch}/{self.recipe.epochs}"
+                f" loss {sign.loss:.4f} accuracy {sign.accuracy:.2f} test {row['test_accuracy']:.2f}"
+                f" {self.pace.rate(sign.seed):,.0f} images/s"
+            )
+
+    def _bar(self, bars: Progress, sign: Sign) -> None:
+        rate = self.pace.rate(sign.seed)
+        fields = {"epoch": sign.epoch, "loss": sign.loss, "accuracy": sign.accuracy, "rate": rate}
+        if sign.seed not in self.tasks:
+            epochs = self.recipe.epochs  # the variant's name is in the line that DVC prints above
+            task = bars.add_task(f"seed {sign.seed}", total=epochs * sign.total, epochs=epochs, test="", **fields)
+            self.tasks[sign.seed] = task
+        if sign.epoch_ended is not None:
+            fields["test"] = f"test {sign.epoch_ended['test_accuracy']:.2f}"
+        bars.update(self.tasks[sign.seed], completed=self.pace.done[sign.seed], **fields)
+
+    def _print(self, line: str) -> None:
+        if self.bars is not None:
+            self.bars.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, flush=True)
+
+    def _write_status(self, sign: Sign) -> None:
+        """Write the file, at most once a second and at an epoch's end."""
+        if sign.epoch_ended is not None:
+            self.test_accuracy = sign.epoch_ended["test_accuracy"]
+        elif time.monotonic() < self.written + SECONDS:
+            return
+        self.written = time.monotonic()
+        seeds = len(self.recipe.seeds)
+        status = {
+            "epoch": sign.epoch,
+            "epochs": self.recipe.epochs,
+            "done": sum(self.pace.done.values()),
+            "total": seeds * self.recipe.epochs * sign.total,
+            "images_per_second": round(self.pace.rate(*self.pace.done), 1),
+            "test_accuracy": self.test_accuracy,
+            "seeds": seeds,
+        }
+        with suppress(OSError):  # a full disk stops no training
+            files.write(self.status, json.dumps(status).encode())
+
+    def _add_to_curves(self, sign: Sign) -> None:
+        """Let the learning curves grow with each epoch: DVC's plots and its extension for VS Code show them."""
+        if sign.epoch_ended is not None:
+            with suppress(OSError, ValueError):  # a table that cannot be read or written stops no training
+                curves_table.add(self.table, self.recipe.variant, sign.seed, sign.epoch_ended)
+
+
+@contextmanager
+def display(recipe: Recipe, status: Path, table: Path) -> Iterator[Display]:
+    """Show the training of a variant's seeds, keep the file `status` meanwhile, and add each epoch to the `table`."""
+    console = Console()
+    try:
+        if not console.is_terminal:
+            yield Display(recipe, status, table, None)
+            return
+        with Progress(*COLUMNS, console=console) as bars:
+            yield Display(recipe, status, table, bars)
+    finally:
+        status.unlink(missing_ok=True)

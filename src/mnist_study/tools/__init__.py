@@ -1,0 +1,1 @@
+"""What serves people at work; no stage uses it."""

@@ -1,0 +1,72 @@
+"""DVC's objects, in its cache and in the bundled store: each is to have the MD5 that it is called by."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from mnist_study.tools.doctor import record
+from mnist_study.tools.doctor.finding import Finding
+
+CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
+MD5 = Path("files/md5")
+RESTORE = "`dvc pull --allow-missing --force`, `dvc checkout --allow-missing --force --relink` and `dvc repro`"
+SHOWN = 5  # findings of one kind; the others are counted
+
+
+def check_store(top: Path) -> Iterator[Finding]:
+    """Tell a store that is gone, and objects in it that are damaged; git has them all."""
+    if not (top / STORE / MD5).is_dir():
+        yield Finding(f"{STORE} is missing", f"`git checkout -- {STORE}`, then `dvc pull --allow-missing --force`")
+        return
+    for path in _damaged(top / STORE):
+        name = path.relative_to(top)
+        yield Finding(f"{name} is damaged", f"`git checkout -- {name}`, then `dvc pull --allow-missing --force`")
+
+
+def check_cache(top: Path) -> Iterator[Finding]:
+    """Tell objects that are damaged; DVC trusts those and hands them out."""
+    for path in _damaged(top / CACHE):
+        name = path.relative_to(top)
+        yield Finding(f"{name} is damaged", f"`rm -f {name}`, then {RESTORE}")
+
+
+def check_restorable(top: Path) -> Iterator[Finding]:
+    """Tell the outs in dvc.lock that neither cache nor store holds: a run makes those again."""
+    lock = top / "dvc.lock"
+    stages = record.stages(lock.read_text(errors="replace")) if lock.exists() else {}
+    lost = [stage for stage, outs in stages.items() if not all(_held(top, md5) for _, md5 in outs if _kept(stage))]
+    if lost:
+        shown = ", ".join(lost[:SHOWN]) + (f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")
+        cure = f"where they were committed `git checkout -- {STORE}`; else `dvc repro` makes them again"
+        yield Finding(f"neither cache nor store has what these stages made: {shown}", cure)
+
+
+def _kept(stage: str) -> bool:
+    """Tell whether DVC keeps what the stage makes: MNIST is never pushed, and git has the report."""
+    return stage not in ("download", "report")
+
+
+def _damaged(folder: Path) -> Iterator[Path]:
+    for path in sorted((folder / MD5).glob("??/*")):
+        if len(path.stem) == 30 and path.is_file() and _md5(path) != path.parent.name + path.stem:
+            yield path
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _held(top: Path, md5: str) -> bool:
+    """Tell whether the object, and all that it lists if it is a folder's, is in the cache or the store."""
+    for root in (CACHE, STORE):
+        path = top / root / MD5 / md5[:2] / md5[2:]
+        if path.exists():
+            if not md5.endswith(".dir"):
+                return True
+            try:
+                return all(_held(top, entry["md5"]) for entry in json.loads(path.read_text()))
+            except (ValueError, KeyError, TypeError):
+                return False  # told as damaged
+    return False

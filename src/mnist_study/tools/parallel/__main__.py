@@ -1,0 +1,86 @@
+"""Run what is stale, several variants at once: what `dvc repro` does, to the same dvc.lock and results."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+from mnist_study.running import pool
+from mnist_study.running.console import plain_errors
+from mnist_study.tools.parallel import lockfile, plan
+from mnist_study.tools.parallel.display import display
+from mnist_study.tools.parallel.local import dvc_status
+from mnist_study.tools.parallel.plan import Job
+from mnist_study.tools.parallel.ray import driver
+from mnist_study.tools.parallel.runner import run
+
+BUILD, EVALUATION = Path("build"), Path("results/evaluation")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what comes before the variants, then the stale variants, then the rest.
+
+    Raises UserError with a line for each job that failed; then nothing runs that would train those again.
+    """
+    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.parallel", description=__doc__)
+    parser.add_argument("--jobs", type=int, help="variants at once; without it, as many as is quickest")
+    parser.add_argument("--ray", metavar="ADDRESS", help="train on this Ray cluster; auto: the one of this machine")
+    parser.add_argument("--remote", help="the DVC remote by which results come back from a cluster")
+    parser.add_argument("--dirty", action="store_true", help="take uncommitted changes along to a cluster")
+    options = parser.parse_args(arguments)
+    given = options.jobs
+    if given is not None and given < 1:
+        raise UserError(f"jobs: {given} given; allowed is a whole number from 1")
+    remote = driver.check(options.remote, options.dirty) if options.ray else None
+
+    run_jobs([plan.BEFORE], 1, "no variant was begun")
+    variants = json.loads((BUILD / "plan.json").read_text())["variants"]
+    recipes = [Recipe.read(BUILD / "recipes" / f"{variant}.json") for variant in variants]
+    if remote:
+        train_away(options.ray, remote, recipes)
+    jobs = plan.stale(dvc_status(), recipes)
+    names = {job.name for job in jobs}
+    most = given or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], pool.workers())
+    print(f"{len(jobs)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)
+    try:
+        run_jobs(jobs, most, "all other variants are done; the report was not run")
+    finally:
+        lockfile.put_in_order(Path("dvc.lock"), variants)
+    run_jobs([plan.REST], 1, "all variants are done")
+
+
+def run_jobs(jobs: Sequence[Job], most: int, so_far: str) -> None:
+    """Run jobs here and show them; raises UserError with a line for each that failed, then how far all is."""
+    workers = max(1, pool.workers() // max(1, min(most, len(jobs))))
+    with display(jobs, BUILD / "progress", EVALUATION) as show:
+        failed = run(jobs, most, BUILD / "logs", workers, show)
+    end_if(failed, so_far)
+
+
+def end_if(failed: dict[str, str], so_far: str) -> None:
+    """Raise UserError with a line for each job that failed, if any did, then how far all is."""
+    if failed:
+        raise UserError("\n".join([*(f"{name}: {why}" for name, why in failed.items()), so_far]))
+
+
+def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
+    """Train what is stale on a cluster; evaluations alone are quicker here than sent. Nothing is trained here."""
+    run_jobs([driver.pull(remote)], 1, "no variant was begun")
+    jobs = [job for job in plan.stale(dvc_status(), recipes) if job.seeds]
+    print(f"{len(jobs)} of {len(recipes)} variants to train on the cluster", flush=True)
+    if not jobs:
+        return
+    try:
+        failed = driver.train(jobs, address, remote)
+    finally:
+        lockfile.put_in_order(Path("dvc.lock"), [recipe.variant for recipe in recipes])
+    run_jobs([driver.pull(remote)], 1, "what workers did is in the remote; the report was not run")
+    left = {job.name: "its results are not in the remote" for job in plan.stale(dvc_status(), recipes) if job.seeds}
+    end_if(left | failed, "all other variants are done; the report was not run")
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        main()

@@ -1,0 +1,1 @@
+"""The same on the machines of a Ray cluster; needs the extra `cluster`."""

@@ -1,0 +1,56 @@
+"""The trainings of a study on a Ray cluster, and their results back by a DVC remote."""
+
+import importlib.util
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from mnist_study.core import files
+from mnist_study.core.errors import UserError
+from mnist_study.tools.parallel import lockfile
+from mnist_study.tools.parallel.display import display
+from mnist_study.tools.parallel.local import DVC
+from mnist_study.tools.parallel.plan import Job
+from mnist_study.tools.parallel.ray import payload
+from mnist_study.tools.parallel.ray.worker import LOGS, PROGRESS, Outcome
+
+CAME = Path("build/cluster")  # evaluations as workers tell them, for the display
+
+
+def check(remote: str | None, dirty: bool) -> str:
+    """Give the remote's name; raises UserError where a study on a cluster cannot begin."""
+    if not importlib.util.find_spec("ray"):
+        raise UserError("ray is not installed; `pip install -e '.[cluster]'` does it")
+    if not remote:
+        raise UserError("remote: none given; REMOTE=NAME names the DVC remote that all machines reach")
+    command = [*DVC, "config", f"remote.{remote}.url"]
+    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - DVC alone
+    if not url:
+        raise UserError(f"remote: DVC knows none named {remote!r}; `dvc remote add --local {remote} URL` adds it")
+    if "://" not in url and not Path(url).is_absolute():
+        raise UserError(f"remote: {remote} is {url}, a folder of this checkout, which no worker sees")
+    payload.check(dirty)
+    return remote
+
+
+def pull(remote: str) -> Job:
+    """Give the job that fetches what dvc.lock names and the remote has."""
+    return Job("pull", (("pull", "--quiet", "--allow-missing", "--force", "--remote", remote),))
+
+
+def train(jobs: Sequence[Job], address: str, remote: str) -> dict[str, str]:
+    """Run the jobs on the cluster, what comes of each in dvc.lock at once. Gives those that failed, and why."""
+    from mnist_study.tools.parallel.ray import cluster  # ray is an extra
+
+    cluster.connect(address)
+    (CAME / "evaluation").mkdir(parents=True, exist_ok=True)
+    with display(jobs, PROGRESS, CAME / "evaluation") as show:
+        return cluster.run(jobs, payload.pack(), remote, PROGRESS, show, keep)
+
+
+def keep(job: Job, outcome: Outcome) -> None:
+    """Keep what a worker tells: its log, and where all went well its entries of dvc.lock."""
+    files.write(LOGS / f"{job.name}.log", outcome.log.encode())
+    if not outcome.failure:
+        files.write(CAME / "evaluation" / f"{job.name}.json", outcome.evaluation.encode())
+        lockfile.merge(Path("dvc.lock"), outcome.lock)

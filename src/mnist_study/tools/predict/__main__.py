@@ -1,0 +1,122 @@
+"""The command `mnist-study`: `mnist-study predict digit.png` names the digit in a photo or drawing."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+from mnist_study.running.console import plain_errors
+from mnist_study.tools.predict import digit, picture
+
+WIDTH = 100  # so that nothing is cut short in a pipe or a narrow window
+SHOWN = 0.0005  # a smaller probability is left out of the table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and do what it says; an error is a line, and the exit status 1."""
+    with plain_errors():
+        run(arguments)
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Answer for every picture that can be read; raises UserError with a line for each other one."""
+    parser = argparse.ArgumentParser(prog="mnist-study", description="Small things to do with the study's networks.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    about = "name the digit in each picture"
+    predict = commands.add_parser("predict", help=about, description=about.capitalize() + ".")
+    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a photo or drawing of one digit, of any size")
+    predict.add_argument("--variant", help="whose networks answer; the champion's unless told, or the best variant's")
+    predict.add_argument("--json", action="store_true", help="print JSON for programs")
+    given = parser.parse_args(arguments)
+
+    images, unreadable = {}, {}
+    for name in dict.fromkeys(given.pictures):
+        try:
+            images[name] = digit.as_mnist(picture.read(Path(name)))
+        except UserError as error:
+            unreadable[name] = str(error)
+    variant, why, seeds, found = answer(given.variant, list(images.values()))
+    answers = dict(zip(images, found, strict=True))
+    if given.json:
+        print(as_json(variant, seeds, given.pictures, answers, unreadable))
+    elif answers:
+        networks = "one network" if len(seeds) == 1 else f"the mean of {len(seeds)} networks"
+        console = Console(width=WIDTH, highlight=False)
+        console.print(table(answers), f"in percent, by {networks} of {variant} ({why})", sep="\n", soft_wrap=True)
+    if unreadable:
+        raise UserError("\n".join(unreadable.values()))
+
+
+def answer(given: str | None, images: list[np.ndarray]) -> tuple[str, str, tuple[int, ...], np.ndarray]:
+    """Give the variant that answers, why it does, the seeds of its networks, and probabilities [N, 10]."""
+    from mnist_study.core.augmentation import Policy  # these import torch, which takes seconds
+    from mnist_study.tools.predict.answer import choose, probabilities
+
+    top = checkout()
+    try:
+        results = json.loads(_existing(top / "metrics/variants.json", "dvc repro").read_text())
+    except json.JSONDecodeError as error:
+        raise UserError(f"metrics/variants.json: not JSON ({error}); `dvc repro --force report` writes it") from None
+    variant, why = choose(results, given)
+    recipe = Recipe.read(top / "build/recipes" / f"{variant}.json")
+    policy = Policy.read(_existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing"))
+    batch = np.array(images, np.uint8).reshape(-1, digit.SIDE, digit.SIDE)
+    return variant, why, recipe.seeds, probabilities(recipe, policy, top / "models" / variant, batch)
+
+
+def checkout() -> Path:
+    """Find the top of the checkout that this folder is in; raises UserError outside of one."""
+    for folder in (Path(), *Path.cwd().parents):
+        if (folder / "dvc.yaml").exists():
+            return folder
+    raise UserError("there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study")
+
+
+def table(answers: dict[str, np.ndarray]) -> Table:
+    """Draw a row for each picture: its digit, and the probability of each digit in percent."""
+    drawn = Table(box=SIMPLE, show_edge=False)
+    drawn.add_column("picture", overflow="fold")
+    drawn.add_column("digit", justify="center", style="bold")
+    for number in range(10):
+        drawn.add_column(str(number), justify="right", no_wrap=True)
+    for name, shares in answers.items():
+        cells = [f"{100 * share:.1f}" if share >= SHOWN else "" for share in shares]
+        drawn.add_row(Text(name), str(shares.argmax()), *cells)
+    return drawn
+
+
+def as_json(
+    variant: str,
+    seeds: Sequence[int],
+    names: Sequence[str],
+    answers: dict[str, np.ndarray],
+    unreadable: dict[str, str],
+) -> str:
+    """Write all answers and errors as JSON, in the order in which the pictures were given."""
+    pictures = []
+    for name in names:
+        if name in answers:
+            shares = answers[name]
+            rounded = [round(float(share), 6) for share in shares]
+            pictures.append({"file": name, "digit": int(shares.argmax()), "probabilities": rounded})
+        else:
+            pictures.append({"file": name, "error": unreadable[name]})
+    return json.dumps({"variant": variant, "seeds": list(seeds), "pictures": pictures})
+
+
+def _existing(path: Path, command: str) -> Path:
+    if not path.exists():
+        raise UserError(f"{path}: missing; `{command}` restores it")
+    return path
+
+
+if __name__ == "__main__":
+    main()

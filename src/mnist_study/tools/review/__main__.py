@@ -1,0 +1,88 @@
+"""Print what a branch changes against BASE, as Markdown for a pull request; exit status 1 where a stage is stale."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_study.core.errors import UserError
+from mnist_study.report.results.outcomes import read_published
+from mnist_study.running.console import plain_errors
+from mnist_study.tools.parallel.local import dvc_status
+from mnist_study.tools.review import comment, comparison, stale
+from mnist_study.tools.review.comment import Review
+from mnist_study.tools.review.judge import Judge, settle
+from mnist_study.tools.review.predictions import read_labels
+from mnist_study.tools.review.revision import Revision, branch_point
+
+PLAN = Path("build/plan.json")
+LABELS = Path("data/mnist/t10k-labels-idx1-ubyte")
+PUBLISHED = Path("reference/published.csv")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line, print the review and give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.review", description=__doc__)
+    parser.add_argument("base", help="branch, tag or commit; the review begins where this branch left it")
+    base = parser.parse_args(arguments).base
+    commit = branch_point(base)
+    if not PLAN.exists():
+        raise UserError(f"{PLAN}: missing; `make review` has it written")
+    review = make(f"`{base}` ({commit[:7]})", Revision(commit), Revision(None))
+    print(comment.write(review), end="")
+    return 1 if review.stale else 0
+
+
+def make(against: str, before: Revision, after: Revision) -> Review:
+    """Compare the working tree with a commit."""
+    variants = json.loads(PLAN.read_text())["variants"]
+    reasons = stale.stale(dvc_status(), after.stages, variants)
+    judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))
+    both = [name for name in after.variants if name in before.variants]
+    changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]
+    accuracies = [judge.accuracy(change) for change in changed if change.key == "test_accuracy"]
+    return Review(
+        against=against,
+        stale=reasons,
+        following=stale.following(reasons, after.stages, variants),
+        parameters=comparison.parameters(before.params, after.params),
+        added=described(after, before),
+        removed=described(before, after),
+        accuracies=settle(accuracies),
+        others=settle([judge.other(change) for change in changed if change.key != "test_accuracy"]),
+        headline=settle([judge.headline(change) for change in comparison.changes(before.summary, after.summary)]),
+        notes=notes(judge),
+    )
+
+
+def described(one: Revision, other: Revision) -> dict[str, dict[str, Any]]:
+    """Give the variants that the other revision lacks: metrics, where there are some, and the line in params.yaml."""
+    missing = other.params.get("variants", {})
+    return {
+        name: one.variants.get(name, {}) | {"recipe": recipe}
+        for name, recipe in one.params.get("variants", {}).items()
+        if name not in missing
+    }
+
+
+def notes(judge: Judge) -> list[str]:
+    """Say what predictions or labels were missing, and what that did."""
+    found = []
+    if judge.labels is None:
+        found.append(f"{LABELS} is not there, so no test compares image by image; `dvc repro download` fetches it.")
+    for when, cure in (("before", ""), ("after", "; `dvc push`, and commit .dvc/store")):
+        names = [name for name, side in judge.unpaired.items() if side == when]
+        if names:
+            listed = ", ".join(f"`{name}`" for name in names)
+            found.append(
+                f"Predictions from {when} the change are in neither cache nor remote, so not compared image by image:"
+                f" {listed}{cure}."
+            )
+    return found
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        sys.exit(main())

@@ -1,0 +1,127 @@
+"""Which test a changed metric gets, and what comes of it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mnist_study.report.analysis.intervals import Noise, holm, seed_noise
+from mnist_study.report.results.metrics import CHAMPIONS
+from mnist_study.tools.review import noise
+from mnist_study.tools.review.comparison import Change
+from mnist_study.tools.review.noise import Spread
+from mnist_study.tools.review.predictions import right
+from mnist_study.tools.review.revision import Revision
+
+HIGHER_IS_BETTER = {
+    "mean_test_accuracy": True,
+    "test_accuracy": True,
+    "validation_accuracy": True,
+    "train_accuracy": True,
+    "best_epoch_test_accuracy": True,
+    "test_loss": False,
+    "epochs_to_target": False,
+}  # of what is measured; all else is a count or a setting
+MEAN = "study.mean_test_accuracy"
+TESTS = {
+    "McNemar": "McNemar's exact test on the test images that one of the two networks gets right and the other wrong",
+    "paired": "the larger p of a test of the gain on each test image and of Student's t test over the seeds",
+    "Student": "Student's t test over the seeds",
+    "others' seeds": "the same with the deviation among the seeds of other variants, for one seed each",
+    "binomial": "z test as if each accuracy had test images of its own, which finds less than a paired one",
+}
+
+
+class Judge:
+    """Tests the changes from one revision to another.
+
+    `labels` are those of the test images, None where they are not to be had; `rows` names the published variants.
+    """
+
+    def __init__(self, before: Revision, after: Revision, labels: np.ndarray | None, rows: Collection[str]) -> None:
+        self.before, self.after, self.labels, self.rows = before, after, labels, rows
+        self.unpaired: dict[str, str] = {}  # variants without predictions, and on which side
+
+    def accuracy(self, change: Change) -> Change:
+        """Test a variant's test accuracy: image by image, or else by its seeds' spread, or else as two proportions."""
+        pair = self._right(change.variant)
+        if pair:
+            test = "McNemar" if len(pair[0]) == len(pair[1]) == 1 else "paired"
+            return replace(change, test=test, p=noise.paired(*pair))
+        one, other = (_spread(side.variants[change.variant]) for side in (self.before, self.after))
+        p = noise.by_seeds(one, other)
+        if p is not None:
+            return replace(change, test="Student", p=p)
+        return replace(change, test="binomial", p=noise.binomial(change.before, change.after))
+
+    def other(self, change: Change) -> Change:
+        """Test any other metric by its seeds' values, where there are some to go by."""
+        if change.key not in HIGHER_IS_BETTER or None in (change.before, change.after):
+            return change
+        one, other = (_values(side, change.variant, change.key) for side in (self.before, self.after))
+        if not one or not other:
+            return change
+        single = len(one) == len(other) == 1
+        others = self._scatter(change.key) if single else None
+        p = noise.by_seeds(Spread.of(one), Spread.of(other), others)
+        return change if p is None else replace(change, test="others' seeds" if single else "Student", p=p)
+
+    def headline(self, change: Change) -> Change:
+        """Test the mean over the study's rows, if they are the same rows, and a champion's accuracy."""
+        section, _, key = change.key.partition(".")
+        if section in CHAMPIONS and key == "test_accuracy" and None not in (change.before, change.after):
+            return self.accuracy(replace(change, variant=section))
+        if change.key != MEAN:
+            return change
+        rows = [name for name in self.rows if name in self.before.variants and name in self.after.variants]
+        if any(side.summary.get("study", {}).get("variants") != len(rows) for side in (self.before, self.after)):
+            return change
+        changed = [name for name in rows if self.before.variants[name] != self.after.variants[name]]
+        pairs = [self._right(name) for name in changed]
+        gains = [noise.gain(*pair) for pair in pairs if pair]
+        if not gains or len(gains) < len(changed):
+            return change
+        return replace(change, test="paired", p=noise.mean_gain(gains, len(rows)).p())
+
+    def _right(self, variant: str) -> tuple[np.ndarray, np.ndarray] | None:
+        if self.labels is None:
+            return None
+        one, other = (right(side, variant, self.labels) for side in (self.before, self.after))
+        if one is None or other is None:
+            self.unpaired[variant] = "before" if one is None else "after"
+            return None
+        return one, other
+
+    def _scatter(self, key: str) -> Noise | None:
+        """Pool what seeds scatter within the variants that have several."""
+        groups = ([seed[key] for seed in seeds if key in seed] for seeds in self._several)
+        return seed_noise(groups)
+
+    @cached_property
+    def _several(self) -> list[list[dict[str, Any]]]:
+        names = [name for name, values in self.after.variants.items() if values["seeds"] > 1]
+        return [seeds for name in names if (seeds := self.after.seeds(name))]
+
+
+def settle(changes: Sequence[Change]) -> list[Change]:
+    """Adjust the p values of a table's tests together, and put each in words."""
+    adjusted = iter(holm([change.p for change in changes if change.p is not None]))
+    return [_settled(change, next(adjusted)) if change.p is not None else change for change in changes]
+
+
+def _settled(change: Change, p: float) -> Change:
+    higher = change.after > change.before
+    better = higher == HIGHER_IS_BETTER[change.key.rpartition(".")[2]]
+    return replace(change, p=p, verdict=noise.verdict(p, better))
+
+
+def _spread(variant: dict[str, Any]) -> Spread:
+    return Spread(variant["test_accuracy"], variant.get("test_accuracy_sd", 0.0), variant["seeds"])
+
+
+def _values(side: Revision, variant: str, key: str) -> list[float]:
+    """Give a metric of each seed; none where a seed lacks it or the files are not to be had."""
+    seeds = side.seeds(variant) or []
+    return [seed[key] for seed in seeds] if all(key in seed for seed in seeds) else []

@@ -1,0 +1,98 @@
+"""Which stages dvc.lock is behind on: by `dvc status`, and by dvc.lock itself where data is not here."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from mnist_study.tools.review.revision import outs
+
+BUILD = "build/"  # what `configure` writes, which `make review` has it write first
+IN_GIT = ("metrics", "reports")  # outs that git keeps
+
+Stages = dict[str, Any]
+
+
+def stale(status: Stages, locked: Stages, variants: Collection[str]) -> dict[str, list[str]]:
+    """Give the stages that have to run, each with the reasons.
+
+    `locked` are the stages in dvc.lock, which keeps those of variants that are gone. Data that is in neither working
+    tree nor cache is no reason: it counts as dvc.lock has it.
+    """
+    living = alive(locked, variants)
+    written = dict(outs(living))
+    reasons: dict[str, list[str]] = {}
+    for stage, entries in status.items():
+        if stage not in living:
+            reasons[stage] = ["has not run"]
+        elif found := [*_differences(stage, entries, written)]:
+            reasons[stage] = found
+    for stage, lock in living.items():
+        old = [f"dvc.lock has an older `{path}`" for path in _older(lock, written)]
+        if old:
+            reasons.setdefault(stage, []).extend(old)
+    return reasons
+
+
+def following(reasons: Collection[str], locked: Stages, variants: Collection[str]) -> list[str]:
+    """Name the other stages that read what these write, and so on. What `configure` writes is known already."""
+    living = alive(locked, variants)
+    changed = {stage for stage in reasons if stage != "configure"}
+    found: list[str] = []
+    while True:
+        new = {path for path, _ in outs({stage: living[stage] for stage in changed if stage in living})}
+        more = [
+            stage
+            for stage, lock in living.items()
+            if stage not in changed and any(_overlap(dep["path"], path) for dep in lock["deps"] for path in new)
+        ]
+        if not more:
+            return [stage for stage in found if stage not in reasons]
+        found += more
+        changed |= set(more)
+
+
+def alive(locked: Stages, variants: Collection[str]) -> Stages:
+    """Leave out the stages of variants that are gone."""
+    return {
+        stage: lock
+        for stage, lock in locked.items()
+        if stage.partition("@")[0] not in ("train", "evaluate") or stage.partition("@")[2] in variants
+    }
+
+
+def _differences(stage: str, entries: list[Any], written: dict[str, str]) -> Iterator[str]:
+    """Word what `dvc status` says of a stage, less what is about cached data."""
+    name = stage.partition("@")[2]
+    own = {f"{BUILD}recipes/{name}.json": "its recipe", f"{BUILD}policies/{name}.json": "its policy"}
+    for entry in entries:
+        if isinstance(entry, str):
+            yield entry
+            continue
+        for path, how in entry.get("changed deps", {}).items():
+            if path.startswith(BUILD) or not any(_overlap(path, out) for out in written):
+                yield f"{own.get(path, f'`{path}`')} {'is gone' if how == 'deleted' else 'changed'}"
+        for path in entry.get("changed outs", {}):
+            if path.startswith(IN_GIT):
+                yield f"`{path}` is not what it wrote"
+
+
+def _older(lock: Stages, written: dict[str, str]) -> Iterator[str]:
+    """Name the deps of which dvc.lock has another MD5 than where the stage that writes them is told."""
+    for dep in lock["deps"]:
+        path, md5 = dep["path"], dep["md5"]
+        if path.startswith(BUILD):
+            continue
+        inside = {name.removeprefix(f"{path}/"): each for name, each in written.items() if name.startswith(f"{path}/")}
+        if md5 != written.get(path, _of_folder(inside) if inside else md5):
+            yield path
+
+
+def _of_folder(files: dict[str, str]) -> str:
+    """Give the MD5 that DVC gives a folder of these files."""
+    entries = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
+    return hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")

@@ -1,0 +1,99 @@
+"""Print what a network is made of, layer by layer; without a name, every architecture's totals."""
+
+import argparse
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from mnist_study.architectures import build
+from mnist_study.configure.describe import architecture_names, options, rows
+from mnist_study.configure.networks import Layer, size
+from mnist_study.configure.wording import allowed
+from mnist_study.core.errors import UserError
+from mnist_study.running.console import plain_errors
+
+WIDTH = 100  # wider than either table, so that nothing is cut short in a pipe or a narrow window
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line and print the table; raises UserError where a name or a value is not one."""
+    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.show_networks", description=__doc__)
+    parser.add_argument("architecture", nargs="?", help=", ".join(architecture_names()))
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="such as dropout=0.04")
+    given = parser.parse_args(arguments)
+    if given.architecture is None and given.set:
+        raise UserError("--set needs the architecture whose option it sets")
+    if given.architecture is None:
+        table = totals()
+    else:
+        _check(given.architecture, architecture_names(), "architecture")
+        table = layers(given.architecture, _settings(given.architecture, given.set))
+    Console(width=WIDTH, highlight=False).print(table)
+
+
+def layers(architecture: str, settings: dict[str, Any]) -> Table:
+    """Draw one network's table: a row a layer, the totals under it."""
+    try:
+        network = rows(build(architecture, **settings))
+    except (ValueError, RuntimeError) as error:  # torch's own words, such as for a dropout of 2 or one pooling too many
+        raise UserError(f"{architecture}: {error}") from None
+    table = Table(box=SIMPLE, show_edge=False, show_footer=True)
+    parameters, multiply_accumulates = _totals(network)
+    table.add_column("", justify="right")
+    table.add_column("layer", footer="total")
+    table.add_column("output", justify="right")
+    table.add_column("receptive field", justify="right")
+    table.add_column("parameters", justify="right", footer=parameters)
+    table.add_column("multiply-accumulates", justify="right", footer=multiply_accumulates)
+    for number, layer in enumerate(network, 1):
+        counts = [f"{count:,}" for count in (layer.parameters, layer.multiply_accumulates)]
+        table.add_row(str(number), layer.name, size(layer), str(layer.receptive_field), *counts)
+    return table
+
+
+def totals() -> Table:
+    """Draw the table of all architectures, each with its default options."""
+    table = Table(box=SIMPLE, show_edge=False)
+    table.add_column("architecture")
+    for heading in ("convolutions", "parameters", "multiply-accumulates"):
+        table.add_column(heading, justify="right")
+    table.add_column("options")
+    for name in architecture_names():
+        model = build(name)
+        convolutions = sum(isinstance(layer, nn.Conv2d) for layer in model)
+        defaults = ", ".join(f"{option}={default}" for option, default in options(name).items())
+        table.add_row(name, str(convolutions), *_totals(rows(model)), defaults)
+    return table
+
+
+def _totals(network: list[Layer]) -> tuple[str, str]:
+    parameters = sum(layer.parameters for layer in network)
+    multiply_accumulates = sum(layer.multiply_accumulates for layer in network)
+    return f"{parameters:,}", f"{multiply_accumulates:,}"
+
+
+def _settings(architecture: str, texts: list[str]) -> dict[str, Any]:
+    """Turn `dropout=0.04` into a keyword argument of the same kind as the option's default."""
+    defaults = options(architecture)
+    settings = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        _check(name, list(defaults), f"{architecture} option")
+        try:
+            settings[name] = type(defaults[name])(value)
+        except ValueError:
+            raise UserError(f"{name}: {value!r} is not a number") from None
+    return settings
+
+
+def _check(name: str, names: list[str], kind: str) -> None:
+    if name not in names:
+        raise UserError(f"there is no {kind} {name!r}{allowed(name, names)}")
+
+
+if __name__ == "__main__":
+    with plain_errors():
+        main()

@@ -1,0 +1,76 @@
+"""Vega, which draws the pages of `dvc plots`, from npm into a folder: checked, each file whole or not at all.
+
+python -m mnist_study.tools.vega dvc_plots/vega
+"""
+
+import hashlib
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mnist_study.core import files
+from mnist_study.core.errors import UserError
+from mnist_study.running import console
+
+# The versions that DVC's own page asks for, and the SHA-256 of the one file that it needs of each.
+PACKAGES = {
+    "vega@5.20.2": "4794d0169cb1f3ebad8117fe98ba5bd652dd725905ec0384e832391dbccb03be",
+    "vega-lite@5.2.0": "d73157451b3978015ab31dacd55ff90d986ab8663fc0abed50f97b3cd90002cb",
+    "vega-embed@6.18.2": "1ba9826431ddc9805e815ad92acc811c819f2bfd32bda2a128b8c4b5070fab5e",
+}
+SECONDS = 120  # for npm, all three packages together
+ADVICE = "without it, the page of `dvc plots show` takes Vega from the network"
+
+
+def fetch(folder: Path) -> list[str]:
+    """Put what is not there yet, or not as it should be, into the folder; give the packages that were fetched."""
+    missing = [package for package in PACKAGES if not _sound(package, folder)]
+    if missing:
+        with TemporaryDirectory(prefix="vega-") as work:
+            contents = {_file(package): _fetched(package, Path(work)) for package in _pack(missing, Path(work))}
+        for name, content in contents.items():
+            files.write(folder / name, content)
+    return missing
+
+
+def _file(package: str) -> str:
+    return f"{package.partition('@')[0]}.min.js"
+
+
+def _sound(package: str, folder: Path) -> bool:
+    path = folder / _file(package)
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == PACKAGES[package]
+
+
+def _pack(packages: list[str], work: Path) -> list[str]:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UserError(f"npm, which fetches Vega, is not installed; {ADVICE}")
+    options = ["--ignore-scripts", "--no-update-notifier", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+    try:
+        subprocess.run(  # noqa: S603 - nobody else has a say in the arguments
+            [npm, "pack", *packages, *options], cwd=work, capture_output=True, check=True, timeout=SECONDS
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        raise UserError(f"npm could not fetch {', '.join(packages)}; {ADVICE}") from None
+    return packages
+
+
+def _fetched(package: str, work: Path) -> bytes:
+    tarball, member = work / f"{package.replace('@', '-')}.tgz", f"package/build/{_file(package)}"
+    try:
+        with tarfile.open(tarball) as tar:
+            file = tar.extractfile(member)
+            content = file.read() if file else b""
+    except (OSError, KeyError, tarfile.TarError):
+        raise UserError(f"{package} has no {member}; {ADVICE}") from None
+    if hashlib.sha256(content).hexdigest() != PACKAGES[package]:
+        raise UserError(f"{package}: wrong SHA-256 for {member}; {ADVICE}")
+    return content
+
+
+if __name__ == "__main__":
+    with console.plain_errors():
+        fetch(Path(console.argument("folder", "where Vega's files are to lie")))

@@ -1,0 +1,133 @@
+"""A checkpoint: what training needs to go on after a kill as if there had been none.
+
+The file is three parts: the SHA-256 of the rest on a line, JSON on a line, and the tensors as safetensors.
+"""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from mnist_study.core import files
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.mnist import Split
+from mnist_study.core.recipe import Recipe
+from mnist_study.train.engines import Engine
+
+CODE = ("mnist_study.architectures", "mnist_study.core", "mnist_study.train")  # what `train` depends on in dvc.yaml
+
+
+@dataclass(frozen=True)
+class State:
+    """All that one epoch hands to the next; no random states, since each epoch draws from streams of its own."""
+
+    model: nn.Module
+    optimiser: Optimizer
+    schedule: LRScheduler
+    average: AveragedModel | None
+    history: list[dict[str, Any]]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name every tensor that a step changes; to copy a value into one restores it, whatever its layout."""
+        named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for name, parameter in self.model.named_parameters():
+            named[f"momentum.{name}"] = self.optimiser.state[parameter]["momentum_buffer"]
+        if self.average is not None:
+            named |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        return named
+
+
+class Checkpoint:
+    """The checkpoint of one seed at `path`; `identity` is of the training, `note` takes a line for the user."""
+
+    def __init__(self, path: Path, identity: str, note: Callable[[str], None]) -> None:
+        self.path, self.identity, self.note = path, identity, note
+
+    def save(self, state: State) -> None:
+        """Write the state; where that fails training goes on, less safe."""
+        about = {
+            "identity": self.identity,
+            "history": state.history,
+            "schedule": state.schedule.state_dict(),
+            "lrs": [group["lr"] for group in state.optimiser.param_groups],
+        }
+        tensors = {name: tensor.contiguous().clone() for name, tensor in state.tensors().items()}
+        content = json.dumps(about).encode() + b"\n" + save(tensors)
+        try:
+            files.write(self.path, _sha256(content).encode() + b"\n" + content)
+        except OSError as error:
+            self.note(f"{self.path}: cannot be written ({error.strerror}); a kill would cost this epoch")
+
+    def restore(self, state: State) -> None:
+        """Bring the state to where the file says; it stays as it is where the file is missing, damaged or another's."""
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        digest, _, content = data.partition(b"\n")
+        if digest != _sha256(content).encode():
+            self.note(f"{self.path}: damaged; training begins anew")
+            return
+        text, _, packed = content.partition(b"\n")
+        about = json.loads(text)
+        if about["identity"] != self.identity:
+            self.note(f"{self.path}: of another recipe, code, data or machine; training begins anew")
+            return
+        saved = load(packed)
+        for name, tensor in state.tensors().items():
+            with torch.no_grad():
+                tensor.copy_(saved[name])
+        for group, lr in zip(state.optimiser.param_groups, about["lrs"], strict=True):
+            group["lr"] = lr
+        state.schedule.load_state_dict(about["schedule"])
+        state.history.extend(about["history"])
+        self.note(f"{self.path}: resumed after epoch {len(state.history)}")
+
+
+def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split], engine: Engine) -> str:
+    """Give the SHA-256 of all that decides a training's bytes: what it is given, its code, and what runs that."""
+    facts = {
+        "recipe": {key: value for key, value in asdict(recipe).items() if key != "seeds"},
+        "seed": seed,
+        "policy": asdict(policy),
+        "splits": {name: [_sha256(t.numpy()) for t in (split.images, split.labels)] for name, split in splits.items()},
+        "engine": [engine.name, engine.precision],
+        "code": _code(),
+        "packages": {name: metadata.version(name) for name in ("torch", "numpy", "halide") if name in sys.modules},
+        "processor": _processor(),
+    }
+    return _sha256(json.dumps(facts, sort_keys=True).encode())
+
+
+def _code() -> dict[str, str]:
+    """Give the SHA-256 of every loaded module that training depends on."""
+    files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith(CODE)}
+    return {name: _sha256(Path(file).read_bytes()) for name, file in files.items() if file}
+
+
+def _processor() -> list[str]:
+    """Tell the processor's kind and instructions, and the GPU if there is one."""
+    facts = [platform.machine(), platform.processor(), torch.backends.cpu.get_cpu_capability()]
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        first = cpuinfo.read_text().split("\n\n")[0].splitlines()
+        facts += [line for line in first if line.startswith(("model name", "flags", "Features"))]
+    if torch.cuda.is_available():
+        facts.append(torch.cuda.get_device_name())
+    return facts
+
+
+def _sha256(data: Any) -> str:  # noqa: ANN401 - whatever holds bytes
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,59 @@
+"""One seed of one variant, from its recipe to its final weights, in a process of its own or in this one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from mnist_study import architectures
+from mnist_study.core import mnist, weights
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.randomness import stream
+from mnist_study.core.recipe import Recipe
+from mnist_study.train import engines
+from mnist_study.train.checkpoint import Checkpoint, identity
+from mnist_study.train.loop import train
+from mnist_study.train.messages import Note, Progress, Replica
+
+
+def train_one(
+    recipe: Recipe,
+    seed: int,
+    policy: Policy,
+    images: Path,
+    report: Callable[[Progress | Note], None],
+    checkpoint: Path | None = None,
+) -> Replica:
+    """Build and train one seed on one thread, observing the test images and, if there is one, the validation split.
+
+    `images` is the folder of the IDX files; `checkpoint` is the file to resume from and to save to, None for neither.
+    Raises UserError where training does.
+    """
+
+    def note(text: str) -> None:
+        report(Note(text))
+
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    training = mnist.training_split(images)
+    observed = {"test": mnist.test_split(images)}
+    if recipe.validation:
+        training, observed["validation"] = mnist.hold_out(training, recipe.validation)
+    torch.manual_seed(stream("weights", seed))
+    model = architectures.build(recipe.architecture, **recipe.model)
+    engine = engines.choose(recipe, model, len(training), note)
+    saved = None
+    if checkpoint is not None:
+        splits = {"training": training, **observed}
+        saved = Checkpoint(checkpoint, identity(recipe, seed, policy, splits, engine), note)
+    training = training.to(recipe.device)
+    observed = {name: split.to(recipe.device) for name, split in observed.items()}
+    trained, history = train(model, engine, recipe, seed, policy, training, observed, report, saved)
+    return Replica(
+        seed=seed,
+        weights=weights.pack(trained),
+        history=history,
+        parameters=architectures.count_parameters(trained),
+        engine=engine.name,
+        precision=engine.precision,
+    )

@@ -1,0 +1,79 @@
+"""A policy's contact sheet: digits of the training set beside what the policy makes of them, as a PNG."""
+
+import io
+
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, augment, draw
+from mnist_study.core.mnist import Split
+
+EXAMPLES = 2  # originals of each digit
+VERSIONS = 8  # augmented versions of each original
+SEED = 0
+# Lengths are in pixels of the sheet, colours in grey.
+TILE, PITCH, GAP, MARGIN, HEADER = 56, 59, 12, 18, 92
+PAPER, INK, FAINT = 255, 20, 110
+LABELS = {"translation_x": "shift across", "translation_y": "shift down"}
+
+
+def draw_sheet(name: str, policy: Policy, split: Split) -> bytes:
+    """Draw the first two images of each digit and eight augmented versions of each; give the PNG's bytes.
+
+    Equal splits and policies give equal bytes. A policy that changes nothing gets the originals alone.
+    """
+    originals = split.images[first_of_each_digit(split)]
+    if not policy.varies(*RANGES):
+        return _lay_out(name, policy, originals.view(10, EXAMPLES, 28, 28).transpose(0, 1), originals_at=[])
+    repeated = originals.repeat_interleave(VERSIONS, 0)
+    pixels = augment(repeated, policy, draw(len(repeated), torch.Generator().manual_seed(SEED)))
+    versions = ((pixels * policy.sd + policy.mean) * 255).round().clamp(0, 255).to(torch.uint8)
+    strips = torch.cat([originals.unsqueeze(1), versions.view(-1, VERSIONS, 28, 28)], 1)
+    strip = 1 + VERSIONS
+    tiles = strips.view(10, EXAMPLES * strip, 28, 28)
+    return _lay_out(name, policy, tiles, originals_at=[example * strip for example in range(EXAMPLES)])
+
+
+def first_of_each_digit(split: Split) -> Tensor:
+    """Give the places of the first two images of 0, then of 1, and so on to 9: [20]."""
+    return torch.cat([(split.labels == digit).nonzero()[:EXAMPLES, 0] for digit in range(10)])
+
+
+def describe(policy: Policy) -> list[str]:
+    """Say in words what varies and how far, one phrase a parameter; none where nothing varies."""
+    return [_phrase(name, *policy.ranges[name]) for name in RANGES if policy.varies(name)]
+
+
+def _phrase(name: str, low: float, high: float) -> str:
+    """Put one range in words, such as `rotation ±7°`, `shift across ±10 %` or `scale 0.9 to 1.1 times`."""
+    label = LABELS.get(name, name.replace("_", " "))
+    if name in NEUTRAL:
+        return f"{label} {low:g} to {high:g} times"
+    unit, factor = (" %", 100) if name.startswith("translation") else ("°", 1)
+    span = f"±{high * factor:g}" if low == -high else f"{low * factor:g} to {high * factor:g}"
+    return f"{label} {span}{unit}"
+
+
+def _lay_out(name: str, policy: Policy, tiles: Tensor, *, originals_at: list[int]) -> bytes:
+    """Set images [rows, columns, 28, 28] under a title; the columns of originals stand apart from their versions."""
+    rows, columns = tiles.shape[:2]
+    lefts = [MARGIN + column * PITCH for column in range(columns)]
+    for original in originals_at:
+        for column in range(columns):
+            lefts[column] += GAP * ((column > original) + 2 * (column >= original > 0))
+    sheet = Image.new("L", (lefts[-1] + TILE + MARGIN, HEADER + rows * PITCH + MARGIN), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((MARGIN, 14), name, INK, ImageFont.load_default(24))
+    what_varies = "  ·  ".join(describe(policy)) or "nothing varies: every epoch shows the originals"
+    pen.text((MARGIN, 48), what_varies, INK, ImageFont.load_default(14))
+    for column in originals_at:
+        pen.text((lefts[column], HEADER - 18), "original", FAINT, ImageFont.load_default(12))
+        pen.text((lefts[column + 1], HEADER - 18), "eight augmented versions", FAINT, ImageFont.load_default(12))
+    for row in range(rows):
+        for column, left in enumerate(lefts):
+            tile = Image.fromarray(tiles[row, column].numpy()).resize((TILE, TILE), Image.Resampling.NEAREST)
+            sheet.paste(tile, (left, HEADER + row * PITCH))
+    file = io.BytesIO()
+    sheet.save(file, "PNG", optimize=True)
+    return file.getvalue()

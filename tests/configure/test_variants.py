@@ -1,0 +1,51 @@
+"""params.yaml has rows of the study, in its order and of its kind; then the two champions."""
+
+import pytest
+
+from mnist_study.configure import describe, params
+from tests.support.studies import PUBLISHED
+from tests.test_documents import committed
+
+LIMITS = {"champion": 20_000, "champion_10k": 10_000}
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    """The plan as git has it: a variation in the working tree is no mistake."""
+    path = tmp_path_factory.mktemp("committed") / "params.yaml"
+    path.write_text(committed("params.yaml"))
+    architectures = {name: describe.options(name) for name in describe.architecture_names()}
+    return params.load(path, architectures, describe.count_parameters)
+
+
+@pytest.fixture(scope="module")
+def network_of(plan):
+    return {variant: network for network in describe.networks(plan.recipes) for variant in network.variants}
+
+
+def test_rows_come_first_and_in_the_order_of_the_study(plan):
+    names = [recipe.variant for recipe in plan.recipes]
+    assert names == [name for name in [*PUBLISHED, *LIMITS] if name in names]
+
+
+def test_each_row_is_of_the_published_kind(plan, network_of):
+    for recipe in plan.recipes:
+        if recipe.variant not in PUBLISHED:
+            continue
+        row = PUBLISHED[recipe.variant]
+        fields = ("architecture", "scheduler", "augmentation", "batch_size")
+        assert [getattr(recipe, field) for field in fields] == [getattr(row, field) for field in fields]
+        assert network_of[recipe.variant].dropout == row.dropout, recipe.variant
+        assert network_of[recipe.variant].parameters == row.parameters, recipe.variant
+
+
+def test_all_rows_are_trained_by_one_recipe(plan):
+    left_open = ("epochs", "seeds", "lr", "momentum", "nesterov", "weight_decay", "label_smoothing", "ema")
+    left_open += ("anneal_epochs", "anneal_strength", "engine", "precision", "validation")
+    recipes = [recipe for recipe in plan.recipes if recipe.variant in PUBLISHED]
+    assert len({tuple(getattr(recipe, field) for field in left_open) for recipe in recipes}) == 1
+
+
+def test_a_champion_keeps_to_its_limit(plan, network_of):
+    for name in LIMITS.keys() & network_of.keys():
+        assert network_of[name].parameters < LIMITS[name]

@@ -1,0 +1,109 @@
+import pytest
+
+from mnist_study.report.analysis import claims, effects
+from mnist_study.report.analysis.claims import NAMED_BEST
+from tests.support.studies import PUBLISHED, scattered, whole_study
+
+EVERY = "With augmentation or a scheduler 99.40 % is reached every time"
+PUBLISHED_FITS = effects.of_published(PUBLISHED)
+BEST = "Best: `transition_fc`, StepLR, augmentation, batch size 64"
+
+
+EARLY = "Batch size 64 learns faster: accuracy after 3 epochs"
+NAMED = "That network has 99.57 %"
+SMALL = "99.40 % takes batch size 64"
+
+
+def judge(results, ours=None):
+    """Without `ours` no effect is estimated, which takes time."""
+    early = effects.of_epoch(results, claims.EARLY) if ours else {}
+    return {claim.text: claim for claim in claims.judge(results, PUBLISHED_FITS, ours or {}, early)}
+
+
+@pytest.fixture(scope="module")
+def noise_alone():
+    results = whole_study(scattered)
+    return judge(results, effects.of_study(results))
+
+
+def test_with_noise_alone_nothing_is_supported(noise_alone):
+    verdicts = {text: claim.verdict for text, claim in noise_alone.items()}
+    assert verdicts.pop(EVERY) == "not supported"  # rows at 99.3 do miss it
+    assert verdicts.pop("99.40 % is reached") != "supported"
+    assert verdicts.pop("99.40 % is reached by 6,290 parameters") != "supported"
+    assert verdicts.pop("99.40 % is reached with a fully connected layer") != "supported"
+    assert verdicts.pop(NAMED) == "not supported"
+    assert verdicts.pop(SMALL) != "contradicted"
+    assert set(verdicts.values()) == {"cannot be told from noise"}
+
+
+def test_the_published_figures_are_counted(noise_alone):
+    assert noise_alone["99.40 % is reached"].published == "9 of 60 rows"
+    assert noise_alone["99.40 % is reached by 6,290 parameters"].published == "5 of 12 rows"
+    assert noise_alone[EVERY].published == "9 of 50 such rows"
+    assert noise_alone[BEST].published == "99.48; best row `transition-b64-step-affine_jitter`, 99.54"
+    assert noise_alone["Batch size 64 beats 128"].published.startswith("+0.062 (+0.027 to +0.098; p 0.0")
+
+
+def test_an_effect_is_supported_or_turned_round():
+    def accuracy(row, seed):
+        return scattered(row, seed) + 0.1 * (row.batch_size == 64) - 0.1 * (row.augmentation == "affine_jitter")
+
+    results = whole_study(accuracy)
+    verdicts = judge(results, effects.of_study(results))
+    assert verdicts["Batch size 64 beats 128"].verdict == "supported"
+    assert verdicts["Augmentation helps: rotation, affine and jitter"].verdict == "contradicted"
+    assert verdicts[EARLY].verdict == "supported"  # made-up curves differ as much after every epoch
+    assert verdicts[EARLY].published == "no figures"
+    assert verdicts["The fully connected layer helps"].verdict == "cannot be told from noise"
+
+
+def test_the_target_is_reached_where_one_row_is_beyond_noise():
+    verdicts = judge(whole_study(lambda row, seed: scattered(row, seed) + 0.4 * (row.table == 6)))
+    assert verdicts["99.40 % is reached"].verdict == "supported"
+    assert verdicts["99.40 % is reached by 6,290 parameters"].ours == "4 of 12 rows, 4 of them beyond noise"
+    verdicts = judge(whole_study(lambda row, seed: scattered(row, seed) - 1))
+    assert verdicts["99.40 % is reached"].verdict == "not supported"
+    assert verdicts[SMALL].verdict == "supported"
+    verdicts = judge(whole_study(lambda row, seed: scattered(row, seed) + 0.5))
+    assert verdicts[EVERY].verdict == "supported"
+    assert verdicts[SMALL].verdict == "contradicted"
+    assert verdicts[SMALL].ours == "24 of 24 rows of 128, 24 of them beyond noise"
+    assert verdicts[SMALL].published == "0 of 24 rows of 128 reach it"
+
+
+def test_each_scheduler_has_noise_of_its_own():
+    def accuracy(row, seed):
+        return 99.3 + (scattered(row, seed) - 99.3) * (5 if row.scheduler == "constant" else 1)
+
+    noises = claims.noise_by_scheduler(whole_study(accuracy))
+    assert set(noises) == {"constant", "step", "plateau"}
+    assert noises["constant"].sd > 3 * max(noises["step"].sd, noises["plateau"].sd)
+    assert noises["step"].degrees == 40
+
+
+@pytest.mark.parametrize(
+    ("best", "by", "verdict"),
+    [
+        (NAMED_BEST, 0.5, "supported"),
+        ("vanilla-b64-step-plain", 0.5, "not supported"),
+        ("vanilla-b64-step-plain", 0.05, "cannot be told from noise"),
+    ],
+)
+def test_the_best_row_is_one_that_others_cannot_be(best, by, verdict):
+    claim = judge(whole_study(lambda row, seed: scattered(row, seed) + by * (row is PUBLISHED[best])))[BEST]
+    assert claim.verdict == verdict
+    if by == 0.5:
+        assert f"best row `{best}`" in claim.ours
+        assert "0 others cannot be told from that" in claim.ours
+
+
+def test_too_few_rows_or_seeds_are_said_to_be_so():
+    one_seed = judge(whole_study(scattered, seeds=1))
+    assert one_seed["99.40 % is reached"].ours == "one seed each, so the noise is not known"
+    assert one_seed[BEST].verdict == "not tested"
+    without = judge(whole_study(scattered, only=[name for name in PUBLISHED if name != NAMED_BEST]))
+    assert without[BEST].ours == "not all rows are trained"
+    no_row = judge(whole_study(scattered, only=[], mine=[99.5, 99.6]))
+    assert {claim.verdict for claim in no_row.values()} == {"not tested"}
+    assert {claim.ours for claim in no_row.values()} == {"not all rows are trained"}

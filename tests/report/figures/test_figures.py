@@ -1,0 +1,85 @@
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from mnist_study.configure.networks import Layer
+from mnist_study.report.figures import confusion, digits, forest_plot, learning_curves, network_diagram, scatter_plots
+from mnist_study.report.figures.card import PALETTE
+from mnist_study.report.figures.digits import Digit
+from mnist_study.report.figures.forest_plot import Bar
+from mnist_study.report.figures.learning_curves import Curve
+from mnist_study.report.figures.scatter_plots import Point, Star
+from tests.support.studies import NETWORK
+
+POINTS = [Point("vanilla", 9186, 99.3, 99.35), Point("dropout", 9178, 99.2, 99.4), Point("one_pool", 6290, 99.4, 99.3)]
+STAR = Star("champion", 18_000, 99.6, (99.57, 99.63))
+DIGIT = Digit(np.full((28, 28), 255, np.uint8), place=3, label=4, answer=9, missed_percent=75.0)
+BAR = Bar("batch size 64", published=(0.06, 0.02, 0.1), ours=(0.05, 0.03, 0.07))
+
+
+def draw(name):
+    drawn = {
+        "against_published": lambda: scatter_plots.against_published(POINTS, 99.4),
+        "parameters": lambda: scatter_plots.parameters(POINTS, [STAR], 99.4, 20_000),
+        "only a star": lambda: scatter_plots.parameters([], [STAR], 99.4, 20_000),
+        "curves": lambda: learning_curves.learning_curves({"Table 1": [Curve("step", [98.0, 99.0], thin=True)]}, 99.4),
+        "one epoch": lambda: learning_curves.learning_curves(
+            {"a": [Curve("step", [98.0])], "b": [Curve("b", [98.1])]}, 99.4
+        ),
+        "effects": lambda: forest_plot.effects({"Tables 1 to 4": [BAR], "Tables 5 and 6": [BAR, BAR]}),
+        "published effects": lambda: forest_plot.effects(
+            {"Tables 1 to 4": [Bar("batch size 64", BAR.published, None)]}
+        ),
+        "confusion": lambda: confusion.confusion((np.eye(10, dtype=int) * 1000).tolist(), "best"),
+        "digits": lambda: digits.gallery([DIGIT] * 9),
+        "one digit": lambda: digits.gallery([DIGIT]),
+        "network": lambda: network_diagram.diagram(NETWORK.layers),
+    }
+    return drawn[name]()
+
+
+NAMES = ["against_published", "parameters", "only a star", "curves", "one epoch", "effects", "published effects"]
+NAMES += ["confusion", "digits", "one digit", "network"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_svg_on_a_white_card_without_a_date(name):
+    svg = draw(name)
+    assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own file
+    assert b"<dc:date>" not in svg
+    card = svg.decode().split('<g id="patch_1">')[1].split("</g>")[0]
+    assert "fill: #ffffff" in card
+
+
+@pytest.mark.parametrize("name", ["parameters", "one digit"])
+def test_the_same_figure_has_the_same_bytes(name):
+    assert draw(name) == draw(name)
+
+
+def test_a_network_is_drawn_as_one_slab_for_each_output_that_is_new():
+    fills = re.findall(r'style="fill: (#\w{6})"', draw("network").decode())
+    palette = [colour.lower() for colour in PALETTE]
+    # convolution, average, linear; the dropout is named under its slab
+    assert [fill for fill in fills if fill in palette] == [palette[0], palette[2], palette[3]]
+
+
+def test_a_layer_that_is_used_again_says_so_in_a_line_of_its_own():
+    (_, slab) = network_diagram._slabs([Layer("Conv2d 3x3 again", (14, 28, 28), 5, 0, 0)])
+    assert slab.words == ["conv 3x3", "again"]
+
+
+def test_a_star_stands_at_its_own_number_of_parameters():
+    axes = Figure().subplots()
+    scatter_plots._draw_star(axes, STAR)
+    assert np.asarray(axes.lines[0].get_xdata()).tolist() == [18_000, 18_000]
+
+
+def test_networks_of_nearly_equal_size_are_drawn_side_by_side():
+    columns = scatter_plots._columns({"vanilla": 9186, "dropout": 9178, "one_pool": 6290, "another": 8990})
+    assert columns["one_pool"] == 6290
+    assert columns["another"] < columns["dropout"] < columns["vanilla"]
+    assert columns["vanilla"] - columns["dropout"] == pytest.approx(scatter_plots.APART)
+    assert columns["dropout"] == pytest.approx((9186 + 9178 + 8990) / 3)

@@ -1,0 +1,130 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from mnist_study.report import page
+from mnist_study.report.analysis import claims, effects
+from mnist_study.report.page.markdown import anchor, interval, table
+from mnist_study.report.page.oddities import oddities
+from tests.support.studies import NETWORK, PUBLISHED, TARGET, scattered, some_misses, whole_study
+
+PUBLISHED_FITS = effects.of_published(PUBLISHED)
+CHAMPION = [99.5, 99.6, 99.7]
+
+
+def write(results, figures=("network_1",)):
+    ours = effects.of_study(results)
+    judged = claims.judge(results, PUBLISHED_FITS, ours, effects.of_epoch(results, claims.EARLY))
+    return page.write(results, some_misses(), judged, PUBLISHED_FITS, ours, figures)
+
+
+def rows(text):
+    """The cells of each line of a table, by its first cell; of the last table that has it."""
+    lines = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {line[0].strip("`"): line for line in lines}
+
+
+def section(text, title):
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return write(whole_study(lambda row, seed: scattered(row, seed) + 0.1 * (row.batch_size == 64), champion=CHAMPION))
+
+
+def test_the_result_comes_first_and_says_what_was_found(whole):
+    top = whole.split("## ")[0]
+    assert "**60 rows of the study, 180 networks trained: mean test accuracy 99.3" in top
+    assert "99.295 % published; at 99.40 % or more: " in top
+    assert "9 published.**" in top
+    assert "- `champion`, not in the study, 18,000 parameters: 99.600 ± 0.100 % over 3 seeds" in top
+    assert re.search(r"The study's 20 \[claims\]\(#the-studys-claims\), supported: \d+; not supported: \d;", top)
+
+
+def test_the_contents_lead_to_every_section(whole):
+    titles = re.findall(r"^## (.*)$", whole, re.M)
+    assert re.findall(r"^- \[(.*)\]\((#.*)\)$", whole, re.M) == [(title, anchor(title)) for title in titles]
+    assert titles[0] == "The study's claims"
+    links = set(re.findall(r"\]\((#[^)]*)\)", whole))
+    assert links <= {anchor(title) for title in titles}
+
+
+def test_each_row_of_each_table_stands_beside_its_published_one(whole):
+    tables = section(whole, "Here against published").split("### Table ")[1:]
+    assert [len(rows(text)) - 2 for text in tables] == [12, 12, 12, 12, 8, 4]
+    assert '"Batch Norm + FC + GAP" there; 9,186 parameters; 12 of the table\'s 12 rows.' in tables[0]
+    means = rows(section(whole, "Here against published").split("### Table ")[0])
+    assert means["5"][1:5] == ["`two_pool`", "6,290", "8 of 8", "99.320"]
+    assert float(means["5"][5]) - 99.32 == pytest.approx(float(means["5"][6]), abs=0.001)
+    cells = rows(tables[4])["two_pool_dropout-b64-plateau-rotate"]
+    assert cells[1:5] == ["plateau", "rotate", "64", "99.975"]
+    assert cells[6] == "99.42"
+    assert cells[-1] in ("within noise", "higher", "lower")
+
+
+def test_the_comparison_of_a_row(whole):
+    results = whole_study(lambda row, seed: 98.9, seeds=1, only=["vanilla-b128-step-plain"])
+    table = ["step", "plain", "128", "99.54", "98.40", "99.2", "98.90", "-0.30", "-0.57 to -0.03", "lower"]
+    assert rows(write(results))["vanilla-b128-step-plain"][1:] == table
+
+
+def test_effects_are_given_with_model_and_numbers(whole):
+    text = section(whole, "Effects")
+    assert "Here: 144 networks (their 3 seeds as blocks), 117 residual degrees of freedom" in text
+    assert "Published: 12 networks, 6 residual degrees of freedom" in text
+    cells = rows(text)["batch size 64, not 128"]
+    assert float(cells[1]) == pytest.approx(0.1, abs=0.02)
+    assert cells[3] == "< 0.001"
+    assert cells[4:6] == ["+0.062", "+0.027 to +0.098"]
+
+
+def test_what_reaches_the_target_and_when(whole):
+    cells = rows(section(whole, "The target"))["champion"]
+    assert cells[1:] == ["18,000", "none", "2", "99.60", "99.600 ± 0.100", "3 of 3", "yes"]
+    low = write(whole_study(lambda row, seed: 99.0, seeds=1, only=["vanilla-b64-step-plain"]))
+    assert "No variant reaches 99.40 % within 20 epochs and with fewer than 20,000 parameters." in low
+
+
+def test_each_network_has_its_diagram_and_its_layers(whole):
+    text = section(whole, "The networks")
+    assert "### made_up, dropout 0.04\n\n170 parameters, 48,752 multiply-accumulates an image; 1 variant." in text
+    assert "](figures/network_1.svg)" in text
+    assert rows(text)["1"] == ["1", "Conv2d 3x3", "8 x 26 x 26", "3", "80", "48,672"]
+
+
+def test_missed_images_are_counted(whole):
+    missed = "Of the 30 test images 3 are missed by at least one of the 4 networks of this run, 2 by more than half of"
+    assert f"{missed} them and 1 by all." in section(whole, "What is missed")
+
+
+def test_a_variant_alone_leaves_out_what_it_is_too_little_for():
+    text = write(whole_study(scattered, only=[], mine=[99.5]), figures=("network_1", "parameters"))
+    assert "**No variant of this run is a row of the published study, so there is nothing to compare.**" in text
+    assert "- `mine`, not in the study, 18,000 parameters: 99.50 % over 1 seed (95 % interval 99.3" in text
+    assert "No row of the study is trained." in text
+    assert "Not estimated here: that takes all 48 rows of tables 1 to 4." in text
+    assert "With one seed a row, how far seeds differ is not known." in text
+    assert rows(text)["Batch size 64 beats 128"][2:] == ["not all rows are trained", "**not tested**"]
+    assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["parameters", "network_1"]
+
+
+def test_the_contradictions_are_those_of_the_published_table():
+    text = oddities(PUBLISHED, TARGET)
+    assert "No cell of the 60 holds 99.57; the highest is 99.54 (`transition-b64-step-affine_jitter`)" in text
+    assert "of the 9 rows at 99.40 % or more, 1 has none" in text
+    assert "Of the 50 rows with one or both, 9 are at 99.40 % or more." in text
+    assert "training accuracy of 99.975, among neighbours of 98.76 to 99.53" in text
+
+
+def test_markdown():
+    assert table(("a", "b"), [(1, "x")]) == "| a | b |\n| --- | --- |\n| 1 | x |"
+    assert interval((-0.1, 0.25), "+.2f") == "-0.10 to +0.25"
+    assert anchor("The study's claims") == "#the-studys-claims"
+
+
+def test_networks_with_other_options_have_other_titles():
+    results = replace(whole_study(scattered, only=[], mine=[99.5]), networks=[NETWORK, replace(NETWORK, options={})])
+    text = section(write(results, figures=("network_1", "network_2")), "The networks")
+    assert re.findall(r"^### (.*)$", text, re.M) == ["made_up, dropout 0.04", "made_up"]

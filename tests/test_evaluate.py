@@ -1,0 +1,110 @@
+import io
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_study import architectures
+from mnist_study.core import files, weights
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.errors import UserError
+from mnist_study.core.inference import all_logits, logits
+from mnist_study.core.mnist import hold_out, training_split
+from mnist_study.core.mnist import test_split as read_test_split
+from mnist_study.evaluate import evaluate
+from tests.support.tiny import TINY, write_idx
+
+POLICY = Policy(0.13, 0.31, {})
+
+
+def recipe(**changes):
+    fields = {"architecture": "one_pool", "model": {"dropout": 0.5}, "augmentation": "plain", "seeds": (3, 7)}
+    return replace(TINY, **(fields | changes))
+
+
+def save_model(path, seed):
+    torch.manual_seed(seed)
+    model = architectures.build("one_pool", dropout=0.5)
+    files.write(path, weights.pack(model))
+    return model
+
+
+@pytest.fixture
+def images(tmp_path):
+    random = np.random.default_rng(0)
+    for prefix, count in {"train": 60, "t10k": 40}.items():
+        pixels = random.integers(0, 256, (count, 28, 28), np.uint8)
+        write_idx(tmp_path / f"{prefix}-images-idx3-ubyte", pixels)
+        write_idx(tmp_path / f"{prefix}-labels-idx1-ubyte", random.integers(0, 10, count, np.uint8))
+    return tmp_path
+
+
+@pytest.fixture
+def trained(tmp_path):
+    for seed in (3, 7):
+        save_model(tmp_path / f"tiny/seed-{seed}.safetensors", seed)
+    return tmp_path / "tiny"
+
+
+def test_each_seed_is_scored_as_the_saved_network_scores(images, trained, tmp_path):
+    test = read_test_split(images)
+    evaluation = evaluate(recipe(), POLICY, images, trained)
+    expected = all_logits(partial(logits, save_model(tmp_path / "again", 7)), test.images, POLICY)
+    content = json.loads(evaluation.to_json())
+    assert (content["variant"], content["parameters"]) == ("tiny", 6290)
+    assert [replica["seed"] for replica in content["replicas"]] == [3, 7]
+    replica = content["replicas"][1]
+    assert replica.keys() == {"seed", "test_accuracy", "test_loss", "confusion"}
+    assert replica["test_accuracy"] == pytest.approx(100 * (expected.argmax(1) == test.labels).double().mean().item())
+    assert replica["test_loss"] == pytest.approx(torch.nn.functional.cross_entropy(expected, test.labels).item())
+    counts = np.array(replica["confusion"])
+    assert counts.sum(1).tolist() == torch.bincount(test.labels, minlength=10).tolist()
+    assert 100 * counts.trace() / 40 == replica["test_accuracy"]
+
+
+def test_predictions_hold_class_and_probability_of_every_image(images, trained):
+    predictions = np.load(io.BytesIO(evaluate(recipe(), POLICY, images, trained).to_npz()))
+    assert predictions["seeds"].tolist() == [3, 7]
+    assert predictions["seeds"].dtype == np.int64
+    assert predictions["predicted"].dtype == np.uint8
+    assert predictions["probability"].dtype == np.float32
+    assert predictions["predicted"].shape == predictions["probability"].shape == (2, 40)
+    model = architectures.build("one_pool", dropout=0.5)
+    weights.load(model, trained / "seed-7.safetensors")
+    expected = all_logits(partial(logits, model), read_test_split(images).images, POLICY).softmax(1).max(1)
+    np.testing.assert_allclose(predictions["probability"][1], expected.values, rtol=1e-5)
+    assert predictions["predicted"][1].tolist() == expected.indices.tolist()
+
+
+def test_the_same_weights_give_the_same_bytes(images, trained):
+    first, second = (evaluate(recipe(), POLICY, images, trained) for _ in range(2))
+    assert first.to_json() == second.to_json()
+    assert first.to_npz() == second.to_npz()
+
+
+def test_held_out_images_are_scored_too(images, trained):
+    replica = evaluate(recipe(validation=20, seeds=(7,)), POLICY, images, trained).replicas[0]
+    held_out = hold_out(training_split(images), 20)[1]
+    model = architectures.build("one_pool", dropout=0.5)
+    weights.load(model, trained / "seed-7.safetensors")
+    right = all_logits(partial(logits, model), held_out.images, POLICY).argmax(1) == held_out.labels
+    assert replica["validation_accuracy"] == pytest.approx(100 * right.double().mean().item())
+    assert replica["validation_loss"] > 0
+
+
+@pytest.mark.parametrize("name", ["0.weight", "2.running_var"])
+def test_weights_that_are_not_finite_are_refused(images, trained, name):
+    model = architectures.build("one_pool", dropout=0.5)
+    model.state_dict()[name].view(-1)[0] = float("nan")
+    files.write(trained / "seed-7.safetensors", weights.pack(model))
+    with pytest.raises(UserError, match=rf"seed-7\.safetensors: {name} holds values that are not finite"):
+        evaluate(recipe(), POLICY, images, trained)
+
+
+def test_missing_weights_are_named(images, trained):
+    (trained / "seed-3.safetensors").unlink()
+    with pytest.raises(UserError, match=r"seed-3\.safetensors"):
+        evaluate(recipe(), POLICY, images, trained)

@@ -1,0 +1,138 @@
+"""`mnist-study predict`: which networks answer, what is printed, how it ends."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mnist_study import architectures
+from mnist_study.core import weights
+from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, normalise
+from mnist_study.core.errors import UserError
+from mnist_study.core.inference import logits
+from mnist_study.core.recipe import Recipe
+from mnist_study.tools.predict import __main__ as command
+from mnist_study.tools.predict import answer, digit, picture
+
+VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
+POLICY = {"mean": 0.13, "sd": 0.31, "ranges": {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES}}
+
+
+@pytest.fixture
+def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with one variant of two untrained networks, and two pictures in its folder `mine`."""
+    texts = {
+        "dvc.yaml": "",
+        "metrics/variants.json": json.dumps(VARIANTS),
+        "build/recipes/tiny.json": recipe.to_json(),
+        f"data/transforms/{recipe.augmentation}.json": json.dumps(POLICY),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for seed in recipe.seeds:
+        path = tmp_path / "models" / "tiny" / f"seed-{seed}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(weights.pack(architectures.build(recipe.architecture)))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name, left in (("one.png", 50), ("[two].png", 20)):
+        pixels = np.full((120, 110), 230, np.uint8)
+        pixels[20:100, left : left + 18] = 30
+        Image.fromarray(pixels).save(mine / name)
+    monkeypatch.chdir(mine)
+    return tmp_path
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    command.run(["predict", *arguments])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("variants", "given", "expected"),
+    [
+        (VARIANTS, "worse", ("worse", "chosen")),
+        (VARIANTS, None, ("tiny", "the best in metrics/variants.json, where there is no champion yet")),
+        (VARIANTS | {"champion": {"test_accuracy": 97.0}}, None, ("champion", "the default")),
+    ],
+)
+def test_the_champion_answers_unless_told_and_until_there_is_one_the_best(
+    variants: dict[str, dict[str, float]], given: str | None, expected: tuple[str, str]
+):
+    assert answer.choose(variants, given) == expected
+
+
+def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, capsys: pytest.CaptureFixture[str]):
+    lines = printed(capsys, "one.png", "[two].png").splitlines()
+    assert lines[0].split() == ["picture", "digit", *"0123456789"]
+    assert [line.split()[0] for line in lines[2:4]] == ["one.png", "[two].png"]
+    assert lines[4] == (
+        "in percent, by the mean of 2 networks of tiny"
+        " (the best in metrics/variants.json, where there is no champion yet)"
+    )
+    assert sum(float(cell) for cell in lines[2].split()[2:]) == pytest.approx(100, abs=0.6)
+
+
+def test_json_has_the_mean_of_the_networks_probabilities(
+    project: Path, recipe: Recipe, capsys: pytest.CaptureFixture[str]
+):
+    told = json.loads(printed(capsys, "--json", "--variant", "tiny", "one.png"))
+    image = torch.from_numpy(digit.as_mnist(picture.read(Path("one.png"))))[None]
+    policy = Policy.read(project / "data/transforms" / f"{recipe.augmentation}.json")
+    model, answers = architectures.build(recipe.architecture), []
+    for seed in recipe.seeds:
+        weights.load(model, project / "models" / "tiny" / f"seed-{seed}.safetensors")
+        answers.append(logits(model, normalise(image, policy)).softmax(1)[0].numpy())
+    (told_picture,) = told["pictures"]
+    assert (told["variant"], told["seeds"], told_picture["file"]) == ("tiny", [0, 1], "one.png")
+    assert told_picture["probabilities"] == pytest.approx(np.mean(answers, 0), abs=1e-5)
+    assert told_picture["digit"] == np.mean(answers, 0).argmax()
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]])
+def test_a_picture_that_cannot_be_read_is_named_and_the_rest_answered(
+    how: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as ended:
+        command.main(["predict", *how, "none.png", "one.png", "dvc.yaml"])
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
+    assert err.splitlines() == [f"error: {name}: there is no such file" for name in ("none.png", "dvc.yaml")]
+    if how:
+        pictures = json.loads(out)["pictures"]
+        assert [one["file"] for one in pictures] == ["none.png", "one.png", "dvc.yaml"]
+        assert [one.get("error") for one in pictures] == [
+            "none.png: there is no such file",
+            None,
+            "dvc.yaml: there is no such file",
+        ]
+    else:
+        assert out.splitlines()[2].startswith(" one.png")
+
+
+@pytest.mark.parametrize(
+    ("gone", "arguments", "words"),
+    [
+        ("models/tiny/seed-1.safetensors", [], "seed-1.safetensors: missing; `dvc pull models/tiny` restores it"),
+        ("data/transforms/rotate.json", [], "rotate.json: missing; `dvc pull --allow-missing` restores it"),
+        ("metrics/variants.json", [], "variants.json: missing; `dvc repro` restores it"),
+        ("build/recipes/tiny.json", [], "`dvc repro configure` has not run"),
+        ("dvc.yaml", [], "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study"),
+        (
+            None,
+            ["--variant", "tinny"],
+            "--variant: 'tinny' given; allowed are the names in metrics/variants.json; did you mean tiny?",
+        ),
+    ],
+)
+def test_what_is_missing_is_told_with_what_to_do(gone: str | None, arguments: list[str], words: str, project: Path):
+    if gone:
+        (project / gone).unlink()
+    with pytest.raises(UserError) as caught:
+        command.run(["predict", "one.png", *arguments])
+    assert str(caught.value).endswith(words)
+    assert len(str(caught.value).splitlines()) == 1

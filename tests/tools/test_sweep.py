@@ -1,0 +1,137 @@
+"""A sweep: every variant and seed once, on training images alone."""
+
+import csv
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_study.core.errors import UserError
+from mnist_study.tools import sweep
+from tests.support.tiny import DIGITS, write_tiny_mnist
+
+PLAN = """
+target: {accuracy: 99.4, epochs: 20, parameters: 20000}
+data: {sources: [npm], seconds: 60}
+train: {epochs: 1, seeds: [7, 8], lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0, label_smoothing: 0.0,
+        ema: 0.0, anneal_epochs: 0, anneal_strength: 1.0, engine: torch, device: cpu, precision: fp32, validation: 128}
+schedulers:
+  constant: {}
+  step: {step_size: 6, gamma: 0.1}
+  plateau: {factor: 0.1, patience: 2, threshold: 0.0001}
+  one_cycle: {pct_start: 0.3, div_factor: 25, final_div_factor: 10000}
+augmentations: {plain: {}}
+variants:
+  first: {architecture: two_pool, scheduler: constant, augmentation: plain, batch_size: 64}
+trials:
+  slow: {train.lr: 0.01}
+  quick: {train.lr: 0.1, schedulers.step.gamma: 0.5}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    file = tmp_path / "plan.yaml"
+    file.write_text(PLAN)
+    return file
+
+
+@pytest.fixture
+def training_images(tmp_path: Path) -> Path:
+    """A folder without test images: whatever looks for them fails."""
+    folder = tmp_path / "mnist"
+    write_tiny_mnist(folder)
+    for file in folder.glob("t10k-*"):
+        file.unlink()
+    return folder
+
+
+def run(plan: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    monkeypatch.setattr(sys, "argv", ["sweep", str(plan), "--images", str(images)])
+    sweep.main()
+    with plan.with_suffix(".csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
+    plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(sweep, "_pool", Inline)
+    rows = run(plan, training_images, monkeypatch)
+    assert [row["trial"] + row["seed"] for row in rows] == ["slow7", "quick7", "slow8", "quick8"]
+    assert {row["parameters"] for row in rows} == {"6290"}
+    assert all(0 <= float(row["validation_accuracy"]) <= 100 for row in rows)
+    printed = capsys.readouterr().out
+    mean = sum(float(row["validation_accuracy"]) for row in rows if row["trial"] == "quick") / 2
+    assert f"{mean:.3f}" in printed
+
+    plan.write_text(PLAN.replace("seeds: [7, 8]", "seeds: [7, 8, 9]"))
+    again = run(plan, training_images, monkeypatch)
+    assert again[:4] == rows
+    assert [row["seed"] for row in again[4:]] == ["9", "9"]
+
+
+class Inline:
+    """Stands for the pool of processes, whose start takes seconds each."""
+
+    def __enter__(self) -> "Inline":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    imap_unordered = staticmethod(map)
+
+
+def test_a_trial_changes_what_it_names_and_nothing_else(plan: Path):
+    slow, quick = (sweep.trials(plan)[name].recipes[0] for name in ("slow", "quick"))
+    assert (slow.lr, quick.lr) == (0.01, 0.1)
+    assert replace(slow, lr=0.1) == quick
+
+
+def test_a_mistake_in_a_trial_is_named(plan: Path):
+    plan.write_text(PLAN.replace("train.lr: 0.01", "train.lr: -1"))
+    with pytest.raises(UserError, match=r"plan, slow: train\.lr: -1"):
+        sweep.trials(plan)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("trials:", "trails:", "plan.yaml: has no `trials`"),
+        ("train.lr: 0.01", "trian.lr: 0.01", r"plan.yaml: trials\.slow\.trian\.lr: there is no section of that name"),
+        ("slow: {train.lr: 0.01}", "slow: 3", r"plan.yaml: trials\.slow: 3 given; allowed are keys"),
+        ("target: {", "target: {{", "plan.yaml, line 3: not valid YAML"),
+    ],
+)
+def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: str):
+    plan.write_text(PLAN.replace(old, new))
+    with pytest.raises(UserError, match=message) as error:
+        sweep.trials(plan)
+    assert "\n" not in str(error.value)
+
+
+def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
+    first = next(iter(sweep.pending(plan, training_images, set())))
+    assert sweep.run_task(first) == sweep.run_task(first)
+
+
+def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
+    plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
+    with pytest.raises(UserError, match=r"variants\.first\.validation: 0 given; a sweep scores"):
+        list(sweep.pending(plan, Path("nowhere"), set()))
+
+
+def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
+    sizes = {}
+
+    def remember(model, engine, recipe, seed, policy, training, observed, report):
+        sizes.update(training=len(training), **{name: len(split) for name, split in observed.items()})
+        best = {"train_accuracy": 9.0, "validation_accuracy": 9.0, "validation_loss": 0.0}
+        return model, [best, {"train_accuracy": 1.0, "validation_accuracy": 2.0, "validation_loss": 3.0}]
+
+    monkeypatch.setattr(sweep, "train", remember)
+    row = sweep.run_task(next(iter(sweep.pending(plan, training_images, set()))))
+    assert sizes == {"training": DIGITS["train"] - 128, "validation": 128}
+    assert (row["train_accuracy"], row["validation_accuracy"], row["validation_loss"]) == ("1.000", "2.000", "3.0000")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 TRAIN = """\
 import json, sys
 from pathlib import Path
-from mnist_study import files
+from mnist_study.core import files
 from mnist_study.core.recipe import Recipe
 from stages.dice import network
 
@@ -42,7 +42,7 @@ EVALUATE = """\
 import json, sys
 from pathlib import Path
 import numpy as np
-from mnist_study import files
+from mnist_study.core import files
 from mnist_study.evaluate import Evaluation
 from mnist_study.core.recipe import Recipe
 from stages.dice import network

@@ -1,4 +1,4 @@
-"""The final weights of a variant, scored on images that they did not learn from."""
+"""The final weights of a variant, scored on the test images and on any that were held out."""
 
 import io
 import json
@@ -23,7 +23,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What S seeds of a variant came to on N test images.
+    """Results of S seeds of a variant on N test images.
 
     `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [10][10] with the true
     class first. `predicted` is uint8 [S, N], `probability` float32 [S, N], that of the predicted class.
@@ -59,20 +59,20 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     validation = None
     if recipe.validation:
         validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
-    # Laid out as in training by torch, so that its accuracy after the last epoch is this one to the last image.
+    # The layout in which torch trains, so that both count the same images right.
     model = architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
-    score = partial(logits, model)
+    forward = partial(logits, model)
     replicas, predicted, probability = [], [], []
     for seed in recipe.seeds:
         load_finite(model, trained / f"seed-{seed}.safetensors")
-        test_logits = all_logits(score, test.images, policy)
+        test_logits = all_logits(forward, test.images, policy)
         highest = test_logits.softmax(1).max(1)
         predicted.append(highest.indices.to(torch.uint8))
         probability.append(highest.values)
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
         replica |= measure(test_logits, test.labels, "test")
         if validation is not None:
-            replica |= measure(all_logits(score, validation.images, policy), validation.labels, "validation")
+            replica |= measure(all_logits(forward, validation.images, policy), validation.labels, "validation")
         replicas.append(replica)
     return Evaluation(
         variant=recipe.variant,

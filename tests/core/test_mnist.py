@@ -38,7 +38,10 @@ def test_read_idx(file):
         (idx(IMAGES)[:-1], "39 bytes where its header [2, 3, 4] asks for 40"),
         (idx(IMAGES) + b"!", "41 bytes where its header [2, 3, 4] asks for 40"),
         (b"\x00\x00\x08\x03" + b"\xff" * 12, f"asks for {(2**32 - 1) ** 3 + 16}"),
-        (b"\x00\x00\x08\x03" + b"\xff" * 8 + b"\x00" * 4, f"its header [{2**32 - 1}, {2**32 - 1}, 0] is of no array"),
+        (
+            b"\x00\x00\x08\x03" + b"\xff" * 8 + b"\x00" * 4,
+            f"its header [{2**32 - 1}, {2**32 - 1}, 0] describes no array",
+        ),
     ],
 )
 def test_read_idx_refuses(file, data, reason):

@@ -29,7 +29,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Policy:
-    """What may happen to an image: each value is drawn evenly between its two ends.
+    """The ranges of augmentation: each value is uniform between its two ends.
 
     `rotation` and the shears are in degrees (rotation clockwise), the translations in shares of the image's side,
     `scale`, `brightness` and `contrast` are factors. `mean` and `sd` are of pixels between 0 and 1.
@@ -55,7 +55,7 @@ class Policy:
         return parameters
 
     def annealed(self, strength: float) -> "Policy":
-        """Shrink every range toward no change: at 0 it stays as it is, at 1 nothing happens to an image."""
+        """Shrink every range toward no change: strength 0 leaves it as it is, 1 leaves no augmentation."""
         ranges = {}
         for name, ends in self.ranges.items():
             neutral = NEUTRAL.get(name, 0.0)
@@ -64,7 +64,7 @@ class Policy:
         return replace(self, ranges=ranges)
 
     def varies(self, *names: str) -> bool:
-        """Tell whether any of these does more than leave an image as it is."""
+        """Tell whether any of these parameters changes an image."""
         return any(self.ranges[name] != (NEUTRAL.get(name, 0.0),) * 2 for name in names)
 
 
@@ -105,7 +105,7 @@ def warp(pixels: Tensor, parameters: dict[str, Tensor]) -> Tensor:
 
 
 def _grid(maps: Tensor, side: int) -> Tensor:
-    """Give [N, side, side, 2]: as `F.affine_grid`, whose matrix product takes many times as long."""
+    """Give [N, side, side, 2]: as `F.affine_grid`, many times as fast since it needs no matrix product."""
     centres = (2 * torch.arange(side, device=maps.device) + 1) / side - 1
     across = maps[:, :, 0:1] * centres
     down = maps[:, :, 1:2] * centres + maps[:, :, 2:3]

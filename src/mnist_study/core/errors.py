@@ -1,5 +1,5 @@
-"""The one exception for what a user can mend."""
+"""The one exception for what a user can put right."""
 
 
 class UserError(Exception):
-    """A mistake or mishap the user can mend; each line of its text stands for itself."""
+    """A mistake or mishap that the user can put right; each line of its text stands alone."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a file is there whole or not at all."""
 
 import os
 import tempfile
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 def write(path: Path, data: bytes) -> None:
-    """Put the file in place in one move, so that neither a reader nor a kill ever meets half of it.
+    """Write beside the file, then rename: no reader and no kill ever meets half of it.
 
     Raises OSError naming the file, which then is as it was before.
     """
     try:
         _write(path, data)
-    except OSError as error:  # that of a full disk comes without a name
+    except OSError as error:  # a full disk's error names no file
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 

@@ -1,4 +1,4 @@
-"""Logits of a network in evaluation mode, and what a whole split comes to."""
+"""Logits of a network in evaluation mode; loss and accuracy over a split."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ BATCH = 1000  # bounds memory; in evaluation mode an image's logits do not depen
 
 @torch.no_grad()
 def logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Score normalised images [N, 1, 28, 28] as float32 [N, 10]; the network is left in the mode that it was in."""
+    """Give float32 logits [N, 10] of normalised images [N, 1, 28, 28]; the network stays in the mode that it was in."""
     was_training = network.training
     network.eval()
     batch_logits = network(images).float()
@@ -21,9 +21,9 @@ def logits(network: nn.Module, images: Tensor) -> Tensor:
     return batch_logits
 
 
-def all_logits(score: Callable[[Tensor], Tensor], images: Tensor, policy: Policy) -> Tensor:
-    """Normalise uint8 images [N, 28, 28] a batch at a time and score them by `score`: [N, 10]."""
-    return torch.cat([score(normalise(batch, policy)) for batch in images.split(BATCH)])
+def all_logits(forward: Callable[[Tensor], Tensor], images: Tensor, policy: Policy) -> Tensor:
+    """Normalise uint8 images [N, 28, 28] a batch at a time and send them through `forward`: [N, 10]."""
+    return torch.cat([forward(normalise(batch, policy)) for batch in images.split(BATCH)])
 
 
 def measure(logits: Tensor, labels: Tensor, name: str) -> dict[str, float]:

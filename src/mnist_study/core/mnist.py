@@ -39,7 +39,7 @@ def test_split(folder: Path) -> Split:
 
 
 def hold_out(split: Split, count: int) -> tuple[Split, Split]:
-    """Part the training images in two: those to learn from and `count` others, the same ones every time."""
+    """Split the training images: those to learn from, and `count` held out, the same ones every time."""
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(SPLIT_SEED))
     held_out, rest = order[:count].sort().values, order[count:].sort().values
     return (
@@ -74,6 +74,6 @@ def read_idx(path: Path, *, dimensions: int) -> Tensor:
         raise UserError(f"{path}: {len(data)} bytes where its header {shape} asks for {expected}")
     try:
         array = np.frombuffer(data, np.uint8, offset=header).reshape(shape)
-    except ValueError:  # no bytes, and a side that numpy cannot count
-        raise UserError(f"{path}: its header {shape} is of no array") from None
+    except ValueError:  # no bytes, and a side beyond numpy's largest
+        raise UserError(f"{path}: its header {shape} describes no array") from None
     return torch.from_numpy(array.copy())

@@ -1,4 +1,4 @@
-"""Weights as safetensors, never a pickle."""
+"""Weights as safetensors: a pickle could run code."""
 
 from pathlib import Path
 

@@ -60,7 +60,9 @@ def test_a_step_equals_float64(architecture: str, recipe: Recipe):
 @given(model=networks())
 def test_any_order_of_known_layers_equals_float64(model: nn.Sequential, recipe: Recipe):
     assert unsupported(model, replace(recipe, batch_size=16), 160) is None
-    assert_equal_step(model, replace(recipe, batch_size=16), count=16, floor=0.3)  # a norm after one channel of tiny weight cancels most of it
+    assert_equal_step(
+        model, replace(recipe, batch_size=16), count=16, floor=0.3
+    )  # a norm after one channel of tiny weight cancels most of it
 
 
 def test_a_short_last_batch_equals_float64(recipe: Recipe):

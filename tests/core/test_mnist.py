@@ -40,7 +40,7 @@ def test_read_idx(file):
         (b"\x00\x00\x08\x03" + b"\xff" * 12, f"asks for {(2**32 - 1) ** 3 + 16}"),
         (
             b"\x00\x00\x08\x03" + b"\xff" * 8 + b"\x00" * 4,
-            f"its header [{2**32 - 1}, {2**32 - 1}, 0] describes no array",
+            f"[{2**32 - 1}, {2**32 - 1}, 0] describes no array",
         ),
     ],
 )

@@ -15,17 +15,17 @@ from tests.support.checkout import Checkout
 
 PAGE = (ROOT / "docs" / "experiments.md").read_text()
 STORIES = (
-    "In the workspace",
-    "Beside the workspace",
-    "A value that is not allowed",
-    "Where the path is not plain ASCII",
+    "Experiments in the workspace",
+    "Experiments in a copy",
+    "Invalid values",
+    "Paths with non-ASCII letters",
 )
 DRAW = """\
-    missed = misses.read(study.confusions(), PREDICTIONS, Path("data/mnist"))
-    reporting.write(study, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
+    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"))
+    write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 """
 COUNT = """\
-    for name, numbers in {"variants": study.variants(), "summary": study.summary()}.items():
+    for name, numbers in {"variants": results.variants(), "summary": results.summary()}.items():
         (Path("metrics") / f"{name}.json").write_text(metrics.to_json(numbers))
 """
 ONE, TWO = "one_pool-b64-step-rotate", "two_pool-b64-step-rotate"
@@ -124,7 +124,8 @@ def copy(finished: Checkout, folder: Path) -> Checkout:
 
 def draw_nothing(checkout: Checkout) -> None:
     """Let the report write metrics alone: its figures take longer than all else, and nothing here is about them."""
-    checkout.edit("stages/report.py", "misses, outcomes, reporting", "metrics, outcomes")
+    checkout.edit("stages/report.py", "import misses, outcomes", "import metrics, outcomes")
+    checkout.edit("stages/report.py", "from mnist_study.report.write import write_report\n", "")
     checkout.edit("stages/report.py", DRAW, COUNT)
     checkout.repro()
     checkout.commit()
@@ -144,7 +145,7 @@ def test_changes_in_the_workspace(finished: Checkout, tmp_path: Path):
     weights = checkout.folder / "models" / ONE / "seed-0.safetensors"
     before, lock = weights.read_bytes(), (checkout.folder / "dvc.lock").read_bytes()
     ran = []
-    for step in story("In the workspace"):
+    for step in story("Experiments in the workspace"):
         ran += trained(follow(checkout, step))
         if step.command.startswith("dvc checkout"):
             assert checkout.git_status() == ""
@@ -165,7 +166,7 @@ def test_a_queue_beside_the_workspace_and_what_becomes_of_experiments(finished: 
     checkout.run("git", "branch", "--move", "main")
     draw_nothing(checkout)
     with nothing_left_at_work(checkout):
-        for step in story("Beside the workspace"):
+        for step in story("Experiments in a copy"):
             follow(checkout, step)
             if step.command == "dvc queue start":
                 assert any("queue-worker" in command for command in at_work(checkout.folder))
@@ -183,7 +184,7 @@ def test_a_value_that_is_not_allowed(finished: Checkout, tmp_path: Path):
     """DVC leaves it in params.yaml where it ran in the workspace; the page says so and how to get it out."""
     checkout = copy(finished, tmp_path / "path with space")
     params, lock = ((checkout.folder / name).read_bytes() for name in ("params.yaml", "dvc.lock"))
-    for step in story("A value that is not allowed"):
+    for step in story("Invalid values"):
         output = follow(checkout, step)
         assert trained(output) == []
         assert "Traceback" not in "\n".join(output)
@@ -197,6 +198,6 @@ def test_a_value_that_is_not_allowed(finished: Checkout, tmp_path: Path):
 @pytest.mark.slow
 def test_a_path_that_is_not_plain_ascii(finished: Checkout, tmp_path: Path):
     checkout = copy(finished, tmp_path / "path with ü")
-    for step in story("Where the path is not plain ASCII"):
+    for step in story("Paths with non-ASCII letters"):
         follow(checkout, step)
     assert checkout.git_status() == ""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 from mnist_study import architectures
 from mnist_study.core import weights
@@ -70,11 +71,26 @@ def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, cap
     lines = printed(capsys, "one.png", "[two].png").splitlines()
     assert lines[0].split() == ["picture", "digit", *"0123456789"]
     assert [line.split()[0] for line in lines[2:4]] == ["one.png", "[two].png"]
-    assert lines[4] == (
+    assert lines[-1] == (
         "in percent, by the mean of 2 networks of tiny"
         " (the best in metrics/variants.json, where there is no champion yet)"
     )
     assert sum(float(cell) for cell in lines[2].split()[2:]) == pytest.approx(100, abs=0.6)
+
+
+def test_a_digit_is_named_only_where_it_stands_out(capsys: pytest.CaptureFixture[str]):
+    answers = {name: np.array([1 - share, share, *[0.0] * 8]) for name, share in (("one", 0.96), ("no", 0.94))}
+    Console(width=command.WIDTH).print(command.table(answers))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[2:4]] == [["one", "1"], ["no", "unsure"]]
+    assert lines[4].strip() == "unsure: no digit reaches 95 %"
+    told = json.loads(command.as_json("tiny", [0], ["one", "no"], answers, {}))["pictures"]
+    assert [(one["digit"], one["unsure"]) for one in told] == [(1, False), (1, True)]
+
+
+def test_nothing_is_said_of_unsure_where_all_digits_stand_out(capsys: pytest.CaptureFixture[str]):
+    Console(width=command.WIDTH).print(command.table({"one": np.eye(10)[1]}))
+    assert "unsure" not in capsys.readouterr().out
 
 
 def test_json_has_the_mean_of_the_networks_probabilities(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mnist_study.tools.parallel.lockfile import ENTRY, HEAD
+from mnist_study.tools.lockfile import HEAD, entries
 from tests.support import ROOT
 
 
@@ -22,16 +22,16 @@ def write(folder: Path, count: int) -> str:
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     head, variants = (ROOT / "params.yaml").read_text().split("\nvariants:\n")
     lines = [line for line in variants.splitlines() if line.strip()]
-    entries = {found[1]: found[0] for found in ENTRY.finditer((ROOT / "dvc.lock").read_text())}
+    known = entries((ROOT / "dvc.lock").read_text())
     names = {}
     for number in range(count):
         line = lines[number % len(lines)]
         old = line.split(":")[0].strip()
         names[f"{old}-{number}"] = old, line.replace(old, f"{old}-{number}", 1)
     (folder / "params.yaml").write_text("\n".join([head, "variants:", *(line for _, line in names.values()), ""]))
-    lock = [entry for name, entry in entries.items() if not name.startswith(("train@", "evaluate@"))]
+    lock = [entry for name, entry in known.items() if not name.startswith(("train@", "evaluate@"))]
     for stage in ("train", "evaluate"):
-        lock += [entries[f"{stage}@{old}"].replace(old, name) for name, (old, _) in names.items()]
+        lock += [known[f"{stage}@{old}"].replace(old, name) for name, (old, _) in names.items()]
     (folder / "dvc.lock").write_text(HEAD + "".join(lock))
     return [*names][-1]
 

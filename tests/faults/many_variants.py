@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from mnist_study.tools.parallel.lockfile import ENTRY, HEAD
+from mnist_study.tools.lockfile import HEAD, entries
 from tests.support.checkout import Checkout, write_copy
 from tests.support.tiny import write_tiny_mnist
 
@@ -43,10 +43,10 @@ def pretend(checkout: Checkout, count: int) -> None:
         path.write_text("something")
     checkout.run("dvc", "commit", "--force", "--quiet", "train@v0", "evaluate@v0")
     lock = checkout.folder / "dvc.lock"
-    entries = {found[1]: found[0] for found in ENTRY.finditer(lock.read_text())}
+    found = entries(lock.read_text())
     for kind in ("train", "evaluate"):
-        entries |= {f"{kind}@v{number}": copied(entries[f"{kind}@v0"], number, checkout) for number in range(count)}
-    lock.write_text(HEAD + "".join(entries.values()))
+        found |= {f"{kind}@v{number}": copied(found[f"{kind}@v0"], number, checkout) for number in range(count)}
+    lock.write_text(HEAD + "".join(found.values()))
     checkout.run("dvc", "commit", "--force", "--quiet", "report")
 
 

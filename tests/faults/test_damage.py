@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_study.tools.parallel.lockfile import ENTRY
+from mnist_study.tools.lockfile import ENTRY
 from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_pipeline import ONE
 from tests.support.checkout import Checkout

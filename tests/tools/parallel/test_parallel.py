@@ -1,9 +1,8 @@
-"""`make study` without DVC: the plan, jobs as processes, what the display says, the order of dvc.lock."""
+"""`make study` without DVC: the plan, jobs as processes, what the display says."""
 
 import io
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +10,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from mnist_study.tools import dvc
 from mnist_study.tools.parallel import display, local, runner
 from mnist_study.tools.parallel.display import COLUMNS, Display, line
 from mnist_study.tools.parallel.local import last_words
-from mnist_study.tools.parallel.lockfile import HEAD, merge, ordered
 from mnist_study.tools.parallel.plan import Job, at_once, stale
 from tests.support.tiny import TINY
 
@@ -81,7 +80,7 @@ def variant(name: str, *scripts: str, work: int = 1) -> Job:
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """What runs here is Python instead of DVC."""
-    monkeypatch.setattr(local, "DVC", (sys.executable,))
+    monkeypatch.setattr(dvc, "COMMAND", (sys.executable,))
     monkeypatch.setattr(runner, "SECONDS", 0.01)
     return Recorder()
 
@@ -209,27 +208,3 @@ def test_a_cluster_on_a_terminal(tmp_path: Path, evaluation: Path):
         show.ended(b, "its node died before it began")
         assert [task.description for task in bars.tasks] == ["all", "a on n-2"]
         assert bars.tasks[0].fields["text"] == "0 of 2 variants, 0 failed, running: n-2 1"
-
-
-def test_entries_of_another_lock_replace_those_of_the_same_name(tmp_path: Path):
-    path = tmp_path / "dvc.lock"
-    path.write_text(lock("ab"))
-    merge(path, lock("bc").replace("cmd: b", "cmd: new"))
-    assert path.read_text() == lock("abc").replace("cmd: b", "cmd: new")
-
-
-def lock(names: Sequence[str]) -> str:
-    return HEAD + "".join(f"  {name}:\n    cmd: {name}\n    outs:\n    - path: x\n" for name in names)
-
-
-def test_new_entries_of_the_lock_get_the_order_of_repro_and_old_ones_stay():
-    old = ["train@c", "report", "configure"]
-    new = ["transforms@x", "train@b", "evaluate@b", "train@a", "evaluate@c", "evaluate@a"]
-    expected = ["transforms@x", "train@a", "train@b", "evaluate@a", "evaluate@b", "evaluate@c"]
-    assert ordered(lock(old + new), lock(old), ["a", "b", "c"]) == lock(old + expected)
-    assert ordered(lock([*new, "report"]), "", ["a", "b", "c"]) == lock([*expected, "report"])
-
-
-@pytest.mark.parametrize("text", ["", lock("ba") + "datasets: []\n", "# mine\n" + lock("ba")])
-def test_a_lock_with_anything_else_in_it_stays_as_it_is(text: str):
-    assert ordered(text, "", ["a", "b"]) == text

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_study.tools.doctor import record
+from mnist_study.tools import lockfile
 from mnist_study.tools.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
@@ -34,7 +34,7 @@ def check_cache(top: Path) -> Iterator[Finding]:
 def check_restorable(top: Path) -> Iterator[Finding]:
     """Tell the outs in dvc.lock that neither cache nor store holds: a run makes those again."""
     lock = top / "dvc.lock"
-    stages = record.stages(lock.read_text(errors="replace")) if lock.exists() else {}
+    stages = lockfile.outs(lock.read_text(errors="replace")) if lock.exists() else {}
     lost = [stage for stage, outs in stages.items() if not all(_held(top, md5) for _, md5 in outs if _kept(stage))]
     if lost:
         shown = ", ".join(lost[:SHOWN]) + (f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")

@@ -2,12 +2,13 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from mnist_study.core.errors import UserError
+from mnist_study.tools import git
 from mnist_study.tools.doctor.finding import Finding
 
 OLDEST = (3, 11)
@@ -61,10 +62,10 @@ def check_git(top: Path) -> Iterator[Finding]:
     if not shutil.which("git"):
         yield Finding("git is not installed", "`apt-get install git`, or as your system does it")
         return
-    command = ["git", "-C", str(top), "rev-parse", "--git-dir"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - git alone
-    if done.returncode:
-        words = (done.stderr.strip().splitlines() or ["no words"])[0]
+    try:
+        git.run("rev-parse", "--git-dir", folder=top)
+    except UserError as error:
+        words = str(error).splitlines()[0]
         yield Finding(f"git does not take this folder for a repository ({words})", "`git clone` the project")
 
 

@@ -9,9 +9,9 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
 from mnist_study.running.console import plain_errors
-from mnist_study.tools.parallel import lockfile, plan
+from mnist_study.tools import dvc, lockfile
+from mnist_study.tools.parallel import plan
 from mnist_study.tools.parallel.display import display
-from mnist_study.tools.parallel.local import dvc_status
 from mnist_study.tools.parallel.plan import Job
 from mnist_study.tools.parallel.ray import driver
 from mnist_study.tools.parallel.runner import run
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     recipes = [Recipe.read(BUILD / "recipes" / f"{variant}.json") for variant in variants]
     if remote:
         train_away(options.ray, remote, recipes)
-    jobs = plan.stale(dvc_status(), recipes)
+    jobs = plan.stale(dvc.status(), recipes)
     names = {job.name for job in jobs}
     most = given or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], pool.workers())
     print(f"{len(jobs)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)
@@ -68,7 +68,7 @@ def end_if(failed: dict[str, str], so_far: str) -> None:
 def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
     """Train what is stale on a cluster; evaluations alone are quicker here than sent. Nothing is trained here."""
     run_jobs([driver.pull(remote)], 1, "no variant was begun")
-    jobs = [job for job in plan.stale(dvc_status(), recipes) if job.seeds]
+    jobs = [job for job in plan.stale(dvc.status(), recipes) if job.seeds]
     print(f"{len(jobs)} of {len(recipes)} variants to train on the cluster", flush=True)
     if not jobs:
         return
@@ -77,7 +77,7 @@ def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
     finally:
         lockfile.put_in_order(Path("dvc.lock"), [recipe.variant for recipe in recipes])
     run_jobs([driver.pull(remote)], 1, "what workers did is in the remote; the report was not run")
-    left = {job.name: "its results are not in the remote" for job in plan.stale(dvc_status(), recipes) if job.seeds}
+    left = {job.name: "its results are not in the remote" for job in plan.stale(dvc.status(), recipes) if job.seeds}
     end_if(left | failed, "all other variants are done; the report was not run")
 
 

@@ -1,7 +1,6 @@
 """How a job runs on this machine: its `dvc` commands as processes, what they print in its log."""
 
 import ctypes
-import json
 import os
 import signal
 import subprocess
@@ -10,23 +9,14 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mnist_study.core.errors import UserError
 from mnist_study.running.pool import WORKERS
+from mnist_study.tools import dvc
 from mnist_study.tools.parallel.plan import Job
 
-DVC = (sys.executable, "-m", "dvc", "--wait-for-lock")
 SECONDS_TO_END = 8.0  # between the request to end and the kill
 PR_SET_PDEATHSIG = 1
-
-
-def dvc_status() -> dict[str, Any]:
-    """Ask DVC which stages differ from dvc.lock, and in what; raises UserError with what DVC says."""
-    done = subprocess.run([*DVC, "status", "--json"], capture_output=True, text=True, check=False)  # noqa: S603 - DVC alone
-    if done.returncode:
-        raise UserError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
-    return json.loads(done.stdout)
 
 
 class Running:
@@ -54,7 +44,7 @@ class Running:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         with self.log.open("ab") as file:
             return subprocess.Popen(  # noqa: S603 - plan.py's commands
-                [*DVC, *self.commands.pop(0)],
+                [*dvc.COMMAND, *self.commands.pop(0)],
                 env={**os.environ, "PATH": path, WORKERS: str(self.workers)},
                 stdin=subprocess.DEVNULL,
                 stdout=file,

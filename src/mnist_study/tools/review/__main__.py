@@ -10,7 +10,7 @@ from typing import Any
 from mnist_study.core.errors import UserError
 from mnist_study.report.results.outcomes import read_published
 from mnist_study.running.console import plain_errors
-from mnist_study.tools.parallel.local import dvc_status
+from mnist_study.tools import dvc
 from mnist_study.tools.review import comment, comparison, stale
 from mnist_study.tools.review.comment import Review
 from mnist_study.tools.review.judge import Judge, settle
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make(against: str, before: Revision, after: Revision) -> Review:
     """Compare the working tree with a commit."""
     variants = json.loads(PLAN.read_text())["variants"]
-    reasons = stale.stale(dvc_status(), after.stages, variants)
+    reasons = stale.stale(dvc.status(), after.stages, variants)
     judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))
     both = [name for name in after.variants if name in before.variants]
     changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]

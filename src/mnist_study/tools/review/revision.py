@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -13,14 +12,15 @@ from ruamel.yaml import YAML
 
 from mnist_study.core.errors import UserError
 from mnist_study.report.results import metrics
+from mnist_study.tools import git
 
 
 def branch_point(base: str) -> str:
     """Give the commit at which HEAD left `base`; raises UserError where there is none."""
-    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}")
+    commit = git.answer("rev-parse", "--verify", "--quiet", "--end-of-options", f"{base}^{{commit}}").strip()
     if not commit:
         raise UserError(f"BASE: {base!r} given; allowed is a branch, tag or commit of this repository")
-    common = _git("merge-base", commit, "HEAD")
+    common = git.answer("merge-base", commit, "HEAD").strip()
     if not common:
         raise UserError(f"BASE: {base} and HEAD have no commit in common; a shallow clone needs git fetch --unshallow")
     return common
@@ -95,8 +95,3 @@ def outs(stages: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for stage in stages.values():
         for out in stage.get("outs", []):
             yield out["path"], out["md5"]
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 - git alone
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnist_study.core.errors import UserError
+from mnist_study.tools import dvc, git
 from mnist_study.tools.parallel.plan import Job
 from mnist_study.tools.parallel.ray import payload, worker
 
@@ -49,7 +50,7 @@ def test_a_checkout_holds_the_code_and_the_inputs_and_nothing_that_the_pipeline_
         assert files(folder) == {".gitignore", "code.py", "build/recipes/a.json", "data/mnist/images"}
         assert not subprocess.run(["git", "-C", folder, "status", "--short"], capture_output=True, check=True).stdout
     assert sent == [1]
-    assert payload.git("for-each-ref", payload.REF) == ""
+    assert git.run("for-each-ref", payload.REF) == ""
 
 
 def test_changes_that_no_commit_has_are_named_or_taken_along(project: Path, tmp_path: Path):
@@ -67,7 +68,7 @@ def test_changes_that_no_commit_has_are_named_or_taken_along(project: Path, tmp_
     payload.unpack(packed, tmp_path / "there")
     assert (tmp_path / "there" / "code.py").read_text() == "changed"
     assert (tmp_path / "there" / "new.py").read_text() == "new"
-    assert payload.git("diff", "--cached", "--name-only") == ""
+    assert git.run("diff", "--cached", "--name-only") == ""
 
 
 def test_a_checkout_that_cannot_be_made_is_an_error_of_the_node(project: Path, tmp_path: Path):
@@ -79,7 +80,7 @@ def test_a_checkout_that_cannot_be_made_is_an_error_of_the_node(project: Path, t
 
 def test_a_push_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(worker.local, "DVC", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(dvc, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
     monkeypatch.setattr(worker.local, "SECONDS_TO_END", 0.2)
     monkeypatch.setattr(worker, "PAUSES", (0.0,))
     monkeypatch.setattr(worker, "PUSH_SECONDS", 0.1)

@@ -1,19 +1,18 @@
 """The trainings of a study on a Ray cluster, and their results back by a DVC remote."""
 
 import importlib.util
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from mnist_study.core import files
 from mnist_study.core.errors import UserError
-from mnist_study.tools.parallel import lockfile
+from mnist_study.tools import dvc, lockfile
 from mnist_study.tools.parallel.display import display
-from mnist_study.tools.parallel.local import DVC
 from mnist_study.tools.parallel.plan import Job
 from mnist_study.tools.parallel.ray import payload
 from mnist_study.tools.parallel.ray.worker import LOGS, PROGRESS, Outcome
 
+LOCK = Path("dvc.lock")
 CAME = Path("build/cluster")  # evaluations as workers tell them, for the display
 
 
@@ -23,12 +22,12 @@ def check(remote: str | None, dirty: bool) -> str:
         raise UserError("ray is not installed; `pip install -e '.[cluster]'` does it")
     if not remote:
         raise UserError("remote: none given; REMOTE=NAME names the DVC remote that all machines reach")
-    command = [*DVC, "config", f"remote.{remote}.url"]
-    url = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - DVC alone
+    url = dvc.remote_url(remote)
     if not url:
         raise UserError(f"remote: DVC knows none named {remote!r}; `dvc remote add --local {remote} URL` adds it")
     if "://" not in url and not Path(url).is_absolute():
         raise UserError(f"remote: {remote} is {url}, a folder of this checkout, which no worker sees")
+    lockfile.read(LOCK)  # what workers send is added to it
     payload.check(dirty)
     return remote
 
@@ -53,4 +52,4 @@ def keep(job: Job, outcome: Outcome) -> None:
     files.write(LOGS / f"{job.name}.log", outcome.log.encode())
     if not outcome.failure:
         files.write(CAME / "evaluation" / f"{job.name}.json", outcome.evaluation.encode())
-        lockfile.merge(Path("dvc.lock"), outcome.lock)
+        lockfile.merge(LOCK, outcome.lock)

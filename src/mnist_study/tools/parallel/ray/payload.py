@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import os
-import subprocess
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnist_study.core.errors import UserError
+from mnist_study.tools import git
 
 WRITTEN = ("dvc.lock", "metrics", "reports", ".dvc/store")  # by the pipeline itself; no worker needs them
 INPUTS = ("build/recipes", "data/mnist", "data/transforms", ".dvc/config.local")
@@ -30,7 +29,7 @@ class Payload:
 def check(dirty: bool) -> None:
     """Raise UserError naming the files that a commit lacks, unless they are to be taken along."""
     excluded = [f":(exclude){name}" for name in WRITTEN]
-    lines = git("status", "--porcelain", "--no-renames", "-z", "--", ".", *excluded).split("\0")
+    lines = git.run("status", "--porcelain", "--no-renames", "-z", "--", ".", *excluded).split("\0")
     if (names := [line[3:] for line in lines if line]) and not dirty:
         raise UserError(f"uncommitted: {', '.join(names)}; commit them, or take them along with DIRTY=1")
 
@@ -39,15 +38,16 @@ def pack() -> Payload:
     """Pack what the working tree holds, committed or not; index and branches stay as they are."""
     with TemporaryDirectory() as folder:
         scratch = {"GIT_INDEX_FILE": f"{folder}/index", **NOBODY}
-        git("read-tree", "HEAD", env=scratch)
-        git("add", "--all", env=scratch)
-        git("rm", "-r", "--cached", "--quiet", "--ignore-unmatch", *WRITTEN, env=scratch)
-        tree = git("write-tree", env=scratch)
-        git("update-ref", REF, git("commit-tree", tree, "-m", "sent to a cluster", env=scratch))
+        git.run("read-tree", "HEAD", env=scratch)
+        git.run("add", "--all", env=scratch)
+        git.run("rm", "-r", "--cached", "--quiet", "--ignore-unmatch", *WRITTEN, env=scratch)
+        tree = git.run("write-tree", env=scratch).strip()
+        commit = git.run("commit-tree", tree, "-m", "sent to a cluster", env=scratch).strip()
+        git.run("update-ref", REF, commit)
         try:
-            git("bundle", "create", "--quiet", f"{folder}/bundle", REF)
+            git.run("bundle", "create", "--quiet", f"{folder}/bundle", REF)
         finally:
-            git("update-ref", "-d", REF)
+            git.run("update-ref", "-d", REF)
         bundle = (Path(folder) / "bundle").read_bytes()
     inputs = archive(Path(name) for name in INPUTS if Path(name).exists())
     return Payload(bundle, inputs, hashlib.sha256(tree.encode() + inputs).hexdigest()[:12])
@@ -73,20 +73,11 @@ def unpack(payload: Payload, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / ".bundle").write_bytes(payload.bundle)
     try:
-        git("init", "--quiet", folder=folder)
-        git("fetch", "--quiet", ".bundle", REF, folder=folder)
-        git("checkout", "--quiet", "--detach", "FETCH_HEAD", folder=folder)
+        git.run("init", "--quiet", folder=folder)
+        git.run("fetch", "--quiet", ".bundle", REF, folder=folder)
+        git.run("checkout", "--quiet", "--detach", "FETCH_HEAD", folder=folder)
     except UserError as error:
         raise OSError(str(error)) from None  # that of a machine, not of the study: another one may do
     (folder / ".bundle").unlink()
     with tarfile.open(fileobj=io.BytesIO(payload.inputs)) as tar:
         tar.extractall(folder, filter="data")
-
-
-def git(*arguments: str, env: dict[str, str] | None = None, folder: Path = Path()) -> str:
-    """Run git; give what it prints. Raises UserError with its words."""
-    command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise UserError(f"git {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout.rstrip("\n")

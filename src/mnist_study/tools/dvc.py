@@ -1,0 +1,43 @@
+"""DVC's command line, for every tool that runs or asks it. Python alone: the doctor looks for running processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from mnist_study.core.errors import UserError
+
+COMMAND = (sys.executable, "-m", "dvc", "--wait-for-lock")
+
+
+def status() -> dict[str, Any]:
+    """Ask which stages differ from dvc.lock, and in what; raises UserError with what DVC says."""
+    done = _ask("status", "--json")
+    if done.returncode:
+        raise UserError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
+    return json.loads(done.stdout)
+
+
+def remote_url(name: str) -> str:
+    """Give a remote's address, or an empty text where there is no such remote."""
+    return _ask("config", f"remote.{name}.url").stdout.strip()
+
+
+def running(top: Path) -> list[int]:
+    """Give the process ids of all `dvc` commands that run in this checkout; none where there is no /proc."""
+    return sorted(int(process.name) for process in Path("/proc").glob("[0-9]*") if _is_dvc(process, top.resolve()))
+
+
+def _is_dvc(process: Path, top: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")[:4]  # python -m dvc, dvc, python /path/to/dvc
+        return any(word.rpartition(b"/")[2] == b"dvc" for word in words) and (
+            (process / "cwd").readlink().is_relative_to(top)
+        )
+    except OSError:  # it has ended, or is another user's
+        return False
+
+
+def _ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - DVC alone

@@ -1,44 +1,80 @@
 """What a kill or a full disk may have left: locks, half a MNIST, temporary files."""
 
+import fcntl
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mnist_study.download.contents import SHA256
+from mnist_study.tools import dvc
 from mnist_study.tools.doctor.finding import Finding
 
-RWLOCK = Path(".dvc/tmp/rwlock")
+RWLOCK, GUARD = Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/rwlock.lock")
+PROC = Path("/proc/self")
 MNIST = Path("data/mnist")
 LITTER = ("data/.mnist-*", ".reports-*", "build/**/.*-*", "models/*/.*-*", "results/*/.*-*", "data/transforms/.*-*")
 
 
 def check_locks(top: Path) -> Iterator[Finding]:
-    """Remove a lock of DVC's that is half written, or whose holders have all ended.
+    """Remove a lock of DVC's that is torn, or whose holders have all ended; leave it to a DVC that is writing it.
 
     DVC itself removes the claims of processes that are gone, but takes a zombie for alive: in a container without an
     init, that is what a killed DVC stays.
     """
+    with _guard(top / GUARD) as ours:
+        if ours and (finding := _check_lock(top)):
+            yield finding
+
+
+def _check_lock(top: Path) -> Finding | None:
     path = top / RWLOCK
     try:
         text = path.read_text()
         json.loads(text)
     except FileNotFoundError:
-        return
+        return None
     except ValueError:
+        torn = f"{RWLOCK} was half written"
+        if not PROC.exists():
+            return Finding(torn, f"`rm {RWLOCK}` once no DVC runs")
+        if pids := dvc.running(top):
+            return Finding(f"{torn}, and DVC runs here (process {pids[0]})", "run this again when that has ended")
         path.unlink()
-        yield Finding(f"{RWLOCK} was half written", "it is removed", needs_a_hand=False)
-        return
+        return Finding(torn, "it is removed", needs_a_hand=False)
     holders = re.findall(r'"pid": (\d+)', text)
-    if holders and all(map(_ended, holders)):
-        path.unlink()
-        yield Finding(f"{RWLOCK} was held by what has ended", "it is removed", needs_a_hand=False)
+    if not holders or not all(map(_ended, holders)):
+        return None
+    path.unlink()
+    return Finding(f"{RWLOCK} was held by what has ended", "it is removed", needs_a_hand=False)
+
+
+@contextmanager
+def _guard(path: Path) -> Iterator[bool]:
+    """Hold the file that DVC locks while it reads and writes its lock; tell whether that worked within a second."""
+    if not path.exists():
+        yield True
+        return
+    with path.open("rb") as file:
+        yield any(_locked(file) for _ in range(10))
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        time.sleep(0.1)
+        return False
+    return True
 
 
 def _ended(pid: str) -> bool:
     """Tell by /proc whether a process is gone or a zombie; without /proc it counts as alive."""
-    if not Path("/proc/self").exists():
+    if not PROC.exists():
         return False
     try:
         return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] == "Z"

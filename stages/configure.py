@@ -4,30 +4,33 @@ import argparse
 import shutil
 from pathlib import Path
 
-from mnist_study.configure import describe, experiment, networks, params
+from mnist_study.configure import build, experiment
 from mnist_study.core import files
 from mnist_study.core.errors import UserError
 from mnist_study.running import console
 
 
 def main(*, only_check: bool) -> None:
-    """Read params.yaml; write build/: data, networks and plan.json, policies/<policy>.json, recipes/<variant>.json."""
-    architectures = {name: describe.options(name) for name in describe.architecture_names()}
+    """Read params.yaml; write build/: data, networks and plan.json, policies/<policy>.json, recipes/<variant>.json.
+
+    A file that stays the same is not touched, so whoever reads it meanwhile finds it.
+    """
     try:
-        plan = params.load(Path("params.yaml"), architectures, describe.count_parameters)
+        plan = build.read(Path("params.yaml"))
     except UserError as error:
         if experiment.in_workspace():
             raise UserError(f"{error}\n{experiment.WAY_BACK}") from error
         raise
     if only_check:
         return
-    build = Path("build")
-    for folder in ("policies", "recipes"):
-        shutil.rmtree(build / folder, ignore_errors=True)
-        (build / folder).mkdir(parents=True)
-    texts = plan.files() | {"networks.json": networks.to_json(describe.networks(plan.recipes))}
-    for name, text in texts.items():
-        files.write(build / name, text.encode())
+    contents = {Path("build") / name: text.encode() for name, text in build.texts(plan).items()}
+    for path, content in contents.items():
+        if not path.is_file() or path.read_bytes() != content:
+            files.write(path, content)
+    for folder in (Path("build/policies"), Path("build/recipes")):
+        folder.mkdir(exist_ok=True)
+        for path in set(folder.iterdir()) - contents.keys():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 if __name__ == "__main__":

@@ -171,6 +171,25 @@ def test_nothing_changed_nothing_stale(origin: tuple[Path, Path], tmp_path: Path
     assert done.stdout.splitlines()[2:] == ["No stage is stale, and no parameter, variant or metric changed."]
 
 
+def test_a_recipe_that_a_training_reads_stays(origin: tuple[Path, Path], tmp_path: Path):
+    """The review tells what params.yaml asks for now; what `configure` wrote before is not touched."""
+    bare, mnist = origin
+    checkout = clone(bare, tmp_path / "clone", "same", mnist)
+    assert review(checkout).returncode == 0
+    before = files_of(checkout.folder / "build")
+    assert len(before) > 5
+    checkout.edit("params.yaml", "lr: 0.01}", "lr: 0.02}")
+    checkout.edit("params.yaml", "  old: {", "  new: {")
+    page = review(checkout).stdout
+    assert "| `train` | `slow` | its recipe changed |" in page
+    assert "| `train` | `new` | has not run |" in page
+    assert files_of(checkout.folder / "build") == before
+
+
+def files_of(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: ((stat := path.stat()).st_ino, stat.st_mtime_ns) for path in folder.rglob("*")}
+
+
 def test_the_workflow_hands_the_page_on_and_fails_where_a_stage_is_stale(origin: tuple[Path, Path], tmp_path: Path):
     bare, mnist = origin
     checkout = clone(bare, tmp_path / "clone", "change", mnist)

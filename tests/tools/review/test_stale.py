@@ -1,5 +1,6 @@
 """Which stages dvc.lock is behind on, from made-up answers of `dvc status` and made-up locks."""
 
+from hashlib import md5
 from typing import Any
 
 import pytest
@@ -14,16 +15,18 @@ def stage(deps: dict[str, str], outs: dict[str, str]) -> dict[str, Any]:
     }
 
 
-# The report's MD5 of the folder is what DVC 3.67.1 gave for these two files.
+A, B, D, S = (md5(text.encode(), usedforsecurity=False).hexdigest() for text in "abds")
+OF_BOTH = "473a9ee7c2b218273ff026ae7693272e.dir"  # what DVC 3.67.1 gave for a folder of these two files
+CONFIGURED = {"data.json": "d", "plan.json": "s", "recipes/a.json": "a", "recipes/b.json": "b"}
 LOCK = {
-    "configure": stage({"src/params.py": "p"}, {"build/recipes": "r.dir", "build/plan.json": "s"}),
-    "download": stage({"build/data.json": "d"}, {"data/mnist": "m.dir"}),
-    "train@a": stage({"src/training.py": "t", "build/recipes/a.json": "ra", "data/mnist": "m.dir"}, {"models/a": "wa"}),
-    "train@b": stage({"src/training.py": "t", "build/recipes/b.json": "rb", "data/mnist": "m.dir"}, {"models/b": "wb"}),
-    "evaluate@a": stage({"models/a": "wa"}, {"results/evaluation/a.json": "0cc175b9c0f1b6a831c399e269772661"}),
-    "evaluate@b": stage({"models/b": "wb"}, {"results/evaluation/b.json": "92eb5ffee6ae2fec3ad71c777531578f"}),
+    "configure": stage({"src/params.py": "p"}, {"build/recipes": OF_BOTH, "build/plan.json": S}),
+    "download": stage({"build/data.json": D}, {"data/mnist": "m.dir"}),
+    "train@a": stage({"src/training.py": "t", "build/recipes/a.json": A, "data/mnist": "m.dir"}, {"models/a": "wa"}),
+    "train@b": stage({"src/training.py": "t", "build/recipes/b.json": B, "data/mnist": "m.dir"}, {"models/b": "wb"}),
+    "evaluate@a": stage({"models/a": "wa"}, {"results/evaluation/a.json": A}),
+    "evaluate@b": stage({"models/b": "wb"}, {"results/evaluation/b.json": B}),
     "report": stage(
-        {"build/plan.json": "s", "results/evaluation": "473a9ee7c2b218273ff026ae7693272e.dir"},
+        {"build/plan.json": S, "build/recipes": OF_BOTH, "results/evaluation": OF_BOTH},
         {"metrics/summary.json": "y"},
     ),
     "train@gone": stage({"src/training.py": "old"}, {"models/gone": "wg"}),
@@ -50,15 +53,21 @@ def changed(**stages: list[Any]) -> dict[str, Any]:
             ),
             {},
         ),
+        # What lies in build/ is of another params.yaml, or not there.
+        (
+            changed(
+                train_at_a=[{"changed deps": {"build/recipes/a.json": "modified"}}],
+                train_at_b=[{"changed deps": {"build/recipes/b.json": "deleted"}}],
+                report=[{"changed deps": {"build/recipes": "modified"}}],
+                configure=[{"changed outs": {"build/recipes": "modified"}}],
+            ),
+            {},
+        ),
         # Another branch's data lies in the working tree.
         (changed(evaluate_at_a=[{"changed deps": {"models/a": "modified"}}]), {}),
         (
             changed(train_at_a=[{"changed deps": {"src/training.py": "modified", "data/mnist": "deleted"}}]),
             {"train@a": ["`src/training.py` changed"]},
-        ),
-        (
-            changed(train_at_a=[{"changed deps": {"build/recipes/a.json": "modified"}}]),
-            {"train@a": ["its recipe changed"]},
         ),
         (
             changed(report=[{"changed deps": {"reference/published.csv": "deleted"}}, "changed command"]),
@@ -74,7 +83,23 @@ def changed(**stages: list[Any]) -> dict[str, Any]:
 def test_what_dvc_says_counts_where_it_is_not_about_missing_data(
     status: dict[str, Any], expected: dict[str, list[str]]
 ):
-    assert stale(status, LOCK, ["a", "b"]) == expected
+    assert stale(status, LOCK, CONFIGURED, ["a", "b"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"recipes/a.json": "other"}, {"train@a": ["its recipe changed"], "report": ["`build/recipes` changed"]}),
+        ({"recipes/new.json": "new"}, {"report": ["`build/recipes` changed"]}),
+        ({"data.json": "other"}, {"download": ["`build/data.json` changed"]}),
+        ({"policies/x.json": "other"}, {"transforms@x": ["its policy changed"]}),
+    ],
+)
+def test_what_configure_would_write_counts(files: dict[str, str], expected: dict[str, list[str]]):
+    """Whatever `dvc status` says, which sees what was written last."""
+    policy = stage({"build/policies/x.json": A}, {"data/transforms/x.json": "x"})
+    configured = CONFIGURED | {"policies/x.json": "a"}
+    assert stale({}, LOCK | {"transforms@x": policy}, configured | files, ["a", "b"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +111,7 @@ def test_what_dvc_says_counts_where_it_is_not_about_missing_data(
 )
 def test_a_lock_that_was_committed_halfway_is_stale_without_any_data(name: str, out: str, reader: str, older: str):
     lock = LOCK | {name: stage({dep["path"]: dep["md5"] for dep in LOCK[name]["deps"]}, {out: "new"})}
-    assert stale({}, lock, ["a", "b"]) == {reader: [f"dvc.lock has an older `{older}`"]}
+    assert stale({}, lock, CONFIGURED, ["a", "b"]) == {reader: [f"dvc.lock has an older `{older}`"]}
 
 
 def test_what_reads_a_stale_stage_follows_it():

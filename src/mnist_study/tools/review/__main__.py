@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_study.core.errors import UserError
 from mnist_study.report.results.outcomes import read_published
 from mnist_study.running.console import plain_errors
 from mnist_study.tools import dvc
@@ -17,7 +16,7 @@ from mnist_study.tools.review.judge import Judge, settle
 from mnist_study.tools.review.predictions import read_labels
 from mnist_study.tools.review.revision import Revision, branch_point
 
-PLAN = Path("build/plan.json")
+PARAMS = Path("params.yaml")
 LABELS = Path("data/mnist/t10k-labels-idx1-ubyte")
 PUBLISHED = Path("reference/published.csv")
 
@@ -28,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("base", help="branch, tag or commit; the review begins where this branch left it")
     base = parser.parse_args(arguments).base
     commit = branch_point(base)
-    if not PLAN.exists():
-        raise UserError(f"{PLAN}: missing; `make review` has it written")
     review = make(f"`{base}` ({commit[:7]})", Revision(commit), Revision(None))
     print(comment.write(review), end="")
     return 1 if review.stale else 0
@@ -37,8 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make(against: str, before: Revision, after: Revision) -> Review:
     """Compare the working tree with a commit."""
-    variants = json.loads(PLAN.read_text())["variants"]
-    reasons = stale.stale(dvc.status(), after.stages, variants)
+    from mnist_study.configure import build  # torch takes seconds to import
+
+    configured = build.texts(build.read(PARAMS))
+    variants = json.loads(configured["plan.json"])["variants"]
+    reasons = stale.stale(dvc.status(), after.stages, configured, variants)
     judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))
     both = [name for name in after.variants if name in before.variants]
     changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]

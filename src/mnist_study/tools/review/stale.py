@@ -1,34 +1,38 @@
-"""Which stages dvc.lock is behind on: by `dvc status`, and by dvc.lock itself where data is not here."""
+"""Which stages dvc.lock is behind on: by params.yaml, `dvc status`, and dvc.lock itself where data is not here."""
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from mnist_study.tools.review.revision import outs
 
-BUILD = "build/"  # what `configure` writes, which `make review` has it write first
+BUILD = "build/"  # what `configure` writes
 IN_GIT = ("metrics", "reports")  # outs that git keeps
 
 Stages = dict[str, Any]
 
 
-def stale(status: Stages, locked: Stages, variants: Collection[str]) -> dict[str, list[str]]:
+def stale(
+    status: Stages, locked: Stages, configured: Mapping[str, str], variants: Collection[str]
+) -> dict[str, list[str]]:
     """Give the stages that have to run, each with the reasons.
 
     `locked` are the stages in dvc.lock, which keeps those of variants that are gone. Data that is in neither working
-    tree nor cache is no reason: it counts as dvc.lock has it.
+    tree nor cache is no reason: it counts as dvc.lock has it. `configured` has the texts that `configure` would write,
+    by their paths in build/; what lies there does not count.
     """
     living = alive(locked, variants)
-    written = dict(outs(living))
+    written = {path: md5 for path, md5 in outs(living) if not path.startswith(BUILD)}
+    written |= {BUILD + name: _md5(text) for name, text in configured.items()}
     reasons: dict[str, list[str]] = {}
     for stage, entries in status.items():
         if stage not in living:
             reasons[stage] = ["has not run"]
-        elif found := [*_differences(stage, entries, written)]:
+        elif found := [*_differences(entries, written)]:
             reasons[stage] = found
     for stage, lock in living.items():
-        old = [f"dvc.lock has an older `{path}`" for path in _older(lock, written)]
+        old = [_words(stage, path) for path in _older(lock, written)]
         if old:
             reasons.setdefault(stage, []).extend(old)
     return reasons
@@ -61,17 +65,15 @@ def alive(locked: Stages, variants: Collection[str]) -> Stages:
     }
 
 
-def _differences(stage: str, entries: list[Any], written: dict[str, str]) -> Iterator[str]:
-    """Word what `dvc status` says of a stage, less what is about cached data."""
-    name = stage.partition("@")[2]
-    own = {f"{BUILD}recipes/{name}.json": "its recipe", f"{BUILD}policies/{name}.json": "its policy"}
+def _differences(entries: list[Any], written: dict[str, str]) -> Iterator[str]:
+    """Word what `dvc status` says of a stage, less what is about data that stages write."""
     for entry in entries:
         if isinstance(entry, str):
             yield entry
             continue
         for path, how in entry.get("changed deps", {}).items():
-            if path.startswith(BUILD) or not any(_overlap(path, out) for out in written):
-                yield f"{own.get(path, f'`{path}`')} {'is gone' if how == 'deleted' else 'changed'}"
+            if not any(_overlap(path, out) for out in written):
+                yield f"`{path}` {'is gone' if how == 'deleted' else 'changed'}"
         for path in entry.get("changed outs", {}):
             if path.startswith(IN_GIT):
                 yield f"`{path}` is not what it wrote"
@@ -81,17 +83,27 @@ def _older(lock: Stages, written: dict[str, str]) -> Iterator[str]:
     """Name the deps of which dvc.lock has another MD5 than where the stage that writes them is told."""
     for dep in lock["deps"]:
         path, md5 = dep["path"], dep["md5"]
-        if path.startswith(BUILD):
-            continue
         inside = {name.removeprefix(f"{path}/"): each for name, each in written.items() if name.startswith(f"{path}/")}
         if md5 != written.get(path, _of_folder(inside) if inside else md5):
             yield path
 
 
+def _words(stage: str, path: str) -> str:
+    name = stage.partition("@")[2]
+    own = {f"{BUILD}recipes/{name}.json": "its recipe", f"{BUILD}policies/{name}.json": "its policy"}
+    if path.startswith(BUILD):
+        return f"{own.get(path, f'`{path}`')} changed"
+    return f"dvc.lock has an older `{path}`"
+
+
 def _of_folder(files: dict[str, str]) -> str:
     """Give the MD5 that DVC gives a folder of these files."""
     entries = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
-    return hashlib.md5(json.dumps(entries).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return f"{_md5(json.dumps(entries))}.dir"
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _overlap(one: str, other: str) -> bool:

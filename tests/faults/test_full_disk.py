@@ -17,10 +17,10 @@ from tests.faults.conftest import Mount
 from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_survival import folder
 from tests.support.checkout import Checkout, write_copy
-from tests.support.downloads import FILES, _warm, _world, contents, npm, pack, server, target
+from tests.support.downloads import FILES, _world, contents, npm, pack, server, target
 from tests.support.tiny import TINY
 
-__all__ = ["_warm", "_world", "folder", "npm", "server", "target"]
+__all__ = ["_world", "folder", "npm", "server", "target"]
 
 pytestmark = pytest.mark.faults
 LARGE = {name: data * 9000 for name, data in FILES.items()}  # some 300 kB each, and hard to fit

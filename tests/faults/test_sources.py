@@ -18,9 +18,9 @@ from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
 from mnist_study.download import fetch, put
 from tests.support.checkout import write_copy
-from tests.support.downloads import FILES, _warm, _world, contents, npm, server, target
+from tests.support.downloads import FILES, _world, contents, npm, server, target
 
-__all__ = ["_warm", "_world", "npm", "server", "target"]
+__all__ = ["_world", "npm", "server", "target"]
 
 pytestmark = pytest.mark.faults
 

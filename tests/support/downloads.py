@@ -13,18 +13,10 @@ import pytest
 
 from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
-from mnist_study.download import fetch, sources
+from mnist_study.download import fetch
 
 FILES = {name: f"bytes of {name}".encode() for name in delivered.SHA256}
 TARBALL = {f"package/data/{name}": data for name, data in FILES.items()}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warm():
-    """Let torchvision, seconds to import, come in while the tests that need no mirror run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("no_proxy", "127.0.0.1")
-        sources.fork_server()
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +24,7 @@ def _world(tmp_path, monkeypatch):
     """Tiny files take MNIST's place, and every temporary file must be gone at the end."""
     monkeypatch.setattr(delivered, "SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()})
     monkeypatch.delenv("MNIST_DIR", raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))

@@ -13,7 +13,6 @@ LIMITS = {
     "brightness": (0, 10),
     "contrast": (0, 10),
 }
-WIDEST = 180  # of all widths; each has its own limits besides
 LONGEST_TEXT = 200  # characters of a model's option
 FACTORS = ("scale", "brightness", "contrast")  # no change is 1; for the others it is 0
 
@@ -149,8 +148,9 @@ class Augmentation(Section):
         if isinstance(given, int | float) and not isinstance(given, bool):
             if given < 0:
                 raise ValueError("a width cannot be negative; a range is written [low, high]")
-            if given > WIDEST:
-                raise ValueError(f"a width is at most {WIDEST}")
+            widest = LIMITS[info.field_name or ""][1]
+            if given > widest:
+                raise ValueError(f"a width is at most {widest}")
             neutral = 1.0 if info.field_name in FACTORS else 0.0
             return [neutral - given, neutral + given]
         return given

@@ -37,17 +37,14 @@ def checked(folder: Path) -> dict[str, bytes]:
 
 def members(tarball: Path) -> dict[str, bytes]:
     """Give what npm's tarball holds under our four names; raises SourceError."""
-    found = {}
+    found, data = {}, _contents(tarball)
     try:
-        with tarfile.open(fileobj=io.BytesIO(_contents(tarball)), mode="r:") as tar:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             for member in tar:
                 name = member.name.removeprefix("package/data/")
-                content = tar.extractfile(member) if member.isreg() and member.size <= LIMIT else None
-                if name in SHA256 and content is not None:
-                    found[name] = content.read()
-    except SourceError:
-        raise
-    except Exception:  # tarfile lets out whatever Python says of a strange header
+                if name in SHA256 and member.isreg() and (content := tar.extractfile(member)):
+                    found[name] = content.read(LIMIT)
+    except Exception:  # tarfile passes on Python's own errors for a damaged header
         raise SourceError(f"{tarball.name} is not a sound tarball") from None
     return found
 

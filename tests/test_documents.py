@@ -10,7 +10,7 @@ from statistics import fmean
 
 import pytest
 
-from mnist_study.report.analysis.intervals import difference_interval, within_noise
+from mnist_study.report.analysis.intervals import agrees, difference_interval
 from mnist_study.report.results import metrics
 from mnist_study.report.results.outcomes import read_published
 from mnist_study.tools import show_networks as networks
@@ -62,9 +62,7 @@ def results() -> list[str]:
         for champion in champions
     ]
     lines.append(f"- Best row: `{study['best_variant']}`, {study['best_test_accuracy']:.2f} %.")
-    noise = [
-        within_noise(variants[n]["test_accuracy"], row.test_accuracy, variants[n]["seeds"]) for n, row in rows.items()
-    ]
+    noise = [agrees(variants[n]["test_accuracy"], row.test_accuracy, variants[n]["seeds"]) for n, row in rows.items()]
     lines.append(
         f"- {sum(noise)} of {len(noise)} rows differ from the published figure within noise; two single runs may differ"
         f" by {difference_interval(99.4, 99.4)[1]:.2f} points by chance."

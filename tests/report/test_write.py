@@ -212,7 +212,7 @@ def test_curves_are_sorted_into_the_tables():
 
 def test_effects_are_drawn_beside_the_published_ones():
     results = whole_study(scattered)
-    bars = draw._bars(effects.of_published(PUBLISHED_ROWS), effects.of_study(results))
+    bars = draw._bars(effects.of_published(PUBLISHED_ROWS), effects.of_results(results))
     assert [len(panel) for panel in bars.values()] == [7, 5]
     assert all(bar.ours for panel in bars.values() for bar in panel)
     assert bars["Tables 1 to 4"][0].words == "batch size 64, not 128"

@@ -1,1 +1,1 @@
-"""What the study came to: metrics, statistics, figures, the page."""
+"""What this run came to: metrics, statistics, figures, the page."""

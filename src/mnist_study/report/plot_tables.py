@@ -22,7 +22,7 @@ def learning_curves(results: Results) -> str:
 def leaderboard(results: Results) -> str:
     """Give the CSV of the variants by falling test accuracy, in percent, and the test images missed.
 
-    Misses are those of the mean over seeds, of the best seed and of the worst. They are what is drawn: accuracies all
+    Misses are those of the mean over seeds, of the best seed and of the worst. They are drawn, since all accuracies
     begin with 99.
     """
     lines = []
@@ -35,7 +35,7 @@ def leaderboard(results: Results) -> str:
 
 
 def confusion(results: Results) -> str:
-    """Give the CSV of how many test images of each class got which answer from the best variant's first seed."""
+    """Give the CSV of the confusion matrix of the best variant's first seed."""
     name = results.leaderboard()[0]
     counts = results.outcomes[name].evaluation["replicas"][0]["confusion"]
     lines = [

@@ -13,9 +13,9 @@ from mnist_study.report.results.outcomes import Results
 
 
 def write_report(results: Results, misses: Misses, *, metrics_folder: Path, reports: Path) -> None:
-    """Write the two files of metrics and the folder of reports, in which nothing older stays.
+    """Write the two files of metrics and replace the folder of reports.
 
-    All of it is made before the first file is touched, so an error leaves everything as it was.
+    Everything is made before the first file is touched, so an error leaves all as it was.
     """
     numbers = {"variants.json": metrics.to_json(results.variants()), "summary.json": metrics.to_json(results.summary())}
     pages = report_files(results, misses)
@@ -43,7 +43,7 @@ def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: P
 
 def report_files(results: Results, misses: Misses) -> dict[str, bytes]:
     """Make every file of the report, by its path within the folder."""
-    published, ours = effects.of_published(results.published), effects.of_study(results)
+    published, ours = effects.of_published(results.published), effects.of_results(results)
     judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
     pictures = draw.draw(results, misses, published, ours)
     tables = {

@@ -23,7 +23,7 @@ def judge(results, ours=None):
 @pytest.fixture(scope="module")
 def noise_alone():
     results = whole_study(scattered)
-    return judge(results, effects.of_study(results))
+    return judge(results, effects.of_results(results))
 
 
 def test_with_noise_alone_nothing_is_supported(noise_alone):
@@ -34,7 +34,7 @@ def test_with_noise_alone_nothing_is_supported(noise_alone):
     assert verdicts.pop("99.40 % is reached with a fully connected layer") != "supported"
     assert verdicts.pop(NAMED) == "not supported"
     assert verdicts.pop(SMALL) != "contradicted"
-    assert set(verdicts.values()) == {"cannot be told from noise"}
+    assert set(verdicts.values()) == {"inconclusive"}
 
 
 def test_the_published_figures_are_counted(noise_alone):
@@ -45,30 +45,30 @@ def test_the_published_figures_are_counted(noise_alone):
     assert noise_alone["Batch size 64 beats 128"].published.startswith("+0.062 (+0.027 to +0.098; p 0.0")
 
 
-def test_an_effect_is_supported_or_turned_round():
+def test_an_effect_is_supported_or_contradicted():
     def accuracy(row, seed):
         return scattered(row, seed) + 0.1 * (row.batch_size == 64) - 0.1 * (row.augmentation == "affine_jitter")
 
     results = whole_study(accuracy)
-    verdicts = judge(results, effects.of_study(results))
+    verdicts = judge(results, effects.of_results(results))
     assert verdicts["Batch size 64 beats 128"].verdict == "supported"
     assert verdicts["Augmentation helps: rotation, affine and jitter"].verdict == "contradicted"
     assert verdicts[EARLY].verdict == "supported"  # made-up curves differ as much after every epoch
     assert verdicts[EARLY].published == "no figures"
-    assert verdicts["The fully connected layer helps"].verdict == "cannot be told from noise"
+    assert verdicts["The fully connected layer helps"].verdict == "inconclusive"
 
 
-def test_the_target_is_reached_where_one_row_is_beyond_noise():
+def test_the_target_is_reached_where_one_row_reaches_it_significantly():
     verdicts = judge(whole_study(lambda row, seed: scattered(row, seed) + 0.4 * (row.table == 6)))
     assert verdicts["99.40 % is reached"].verdict == "supported"
-    assert verdicts["99.40 % is reached by 6,290 parameters"].ours == "4 of 12 rows, 4 of them beyond noise"
+    assert verdicts["99.40 % is reached by 6,290 parameters"].ours == "4 of 12 rows, 4 of them significantly"
     verdicts = judge(whole_study(lambda row, seed: scattered(row, seed) - 1))
     assert verdicts["99.40 % is reached"].verdict == "not supported"
     assert verdicts[SMALL].verdict == "supported"
     verdicts = judge(whole_study(lambda row, seed: scattered(row, seed) + 0.5))
     assert verdicts[EVERY].verdict == "supported"
     assert verdicts[SMALL].verdict == "contradicted"
-    assert verdicts[SMALL].ours == "24 of 24 rows of 128, 24 of them beyond noise"
+    assert verdicts[SMALL].ours == "24 of 24 rows of 128, 24 of them significantly"
     assert verdicts[SMALL].published == "0 of 24 rows of 128 reach it"
 
 
@@ -79,7 +79,7 @@ def test_each_scheduler_has_noise_of_its_own():
     noises = claims.noise_by_scheduler(whole_study(accuracy))
     assert set(noises) == {"constant", "step", "plateau"}
     assert noises["constant"].sd > 3 * max(noises["step"].sd, noises["plateau"].sd)
-    assert noises["step"].degrees == 40
+    assert noises["step"].df == 40
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_each_scheduler_has_noise_of_its_own():
     [
         (NAMED_BEST, 0.5, "supported"),
         ("vanilla-b64-step-plain", 0.5, "not supported"),
-        ("vanilla-b64-step-plain", 0.05, "cannot be told from noise"),
+        ("vanilla-b64-step-plain", 0.05, "inconclusive"),
     ],
 )
 def test_the_best_row_is_one_that_others_cannot_be(best, by, verdict):
@@ -95,7 +95,7 @@ def test_the_best_row_is_one_that_others_cannot_be(best, by, verdict):
     assert claim.verdict == verdict
     if by == 0.5:
         assert f"best row `{best}`" in claim.ours
-        assert "0 others cannot be told from that" in claim.ours
+        assert "0 others are not significantly lower" in claim.ours
 
 
 def test_too_few_rows_or_seeds_are_said_to_be_so():

@@ -4,6 +4,7 @@ from scipy import stats
 
 from mnist_study.report.analysis.intervals import (
     Noise,
+    agrees,
     difference_interval,
     holm,
     mean_interval,
@@ -11,7 +12,6 @@ from mnist_study.report.analysis.intervals import (
     seed_noise,
     verdict,
     wilson,
-    within_noise,
 )
 
 
@@ -45,25 +45,25 @@ def test_more_seeds_narrow_our_part_of_it_only():
 @pytest.mark.parametrize(
     ("ours", "published", "seeds", "expected"),
     [
-        (99.4, 99.3, 1, "within noise"),
+        (99.4, 99.3, 1, "agrees"),
         (99.6, 99.3, 1, "higher"),
         (99.0, 99.3, 1, "lower"),
-        (99.49, 99.3, 1, "within noise"),
+        (99.49, 99.3, 1, "agrees"),
         (99.49, 99.3, 5, "higher"),
-        (100.0, 100.0, 1, "within noise"),
+        (100.0, 100.0, 1, "agrees"),
     ],
 )
 def test_verdicts(ours, published, seeds, expected):
     assert verdict(ours, published, seeds) == expected
-    assert within_noise(ours, published, seeds) == (expected == "within noise")
+    assert agrees(ours, published, seeds) == (expected == "agrees")
 
 
 def test_the_interval_covers_what_it_says_when_runs_share_their_test_images():
-    # 10,000 images of which a few are hard, the same for both runs: the verdict must stay within noise in 95 % or more.
+    # 10,000 images of which a few are hard, the same for both runs: they must agree in 95 % or more.
     random = np.random.default_rng(0)
     miss = random.beta(0.02, 2.5, size=10_000)
     runs = 100 - (random.random((400, 10_000)) < miss).sum(1) / 100
-    quiet = [within_noise(ours, published) for ours, published in zip(runs[::2], runs[1::2], strict=True)]
+    quiet = [agrees(ours, published) for ours, published in zip(runs[::2], runs[1::2], strict=True)]
     assert np.mean(quiet) >= 0.95
 
 
@@ -71,12 +71,12 @@ def test_the_noise_of_seeds_is_pooled_within_groups():
     noise = seed_noise([[99.1, 99.3], [99.8], [99.4, 99.5, 99.6]])
     assert noise is not None
     assert noise.sd == pytest.approx(np.sqrt((2 * 0.1**2 + 2 * 0.1**2) / 3))
-    assert noise.degrees == 3
+    assert noise.df == 3
     assert seed_noise([[99.1], [99.3]]) is None
 
 
 def test_the_margin_of_one_mean_is_students_and_of_many_is_wider():
-    noise = Noise(sd=0.05, degrees=120)
+    noise = Noise(sd=0.05, df=120)
     assert noise.mean_margin(3) == pytest.approx(stats.t.ppf(0.975, 120) * 0.05 / np.sqrt(3))
     assert noise.mean_margin(3, means=60) == pytest.approx(stats.t.ppf(1 - 0.025 / 60, 120) * 0.05 / np.sqrt(3))
 
@@ -92,8 +92,8 @@ def test_the_margin_of_the_best_agrees_with_tukeys_test():
 
 def test_the_margin_of_two_means_of_unlike_noise_is_games_and_howells():
     quiet, loud = Noise(0.02, 40), Noise(0.1, 40)
-    degrees = (0.02**2 + 0.1**2) ** 2 / (0.02**4 / 40 + 0.1**4 / 40)
-    expected = stats.studentized_range.ppf(0.95, 60, degrees) * np.sqrt((0.02**2 + 0.1**2) / 3 / 2)
+    df = (0.02**2 + 0.1**2) ** 2 / (0.02**4 / 40 + 0.1**4 / 40)
+    expected = stats.studentized_range.ppf(0.95, 60, df) * np.sqrt((0.02**2 + 0.1**2) / 3 / 2)
     assert pair_margin(60, quiet, 3, loud, 3) == pytest.approx(expected)
     assert pair_margin(60, quiet, 3, quiet, 3) < pair_margin(60, quiet, 3, loud, 3) < pair_margin(60, loud, 3, loud, 3)
     assert pair_margin(60, Noise(0.0, 40), 3, Noise(0.0, 40), 3) == 0

@@ -14,7 +14,7 @@ CHAMPION = [99.5, 99.6, 99.7]
 
 
 def write(results, figures=("network_1",)):
-    ours = effects.of_study(results)
+    ours = effects.of_results(results)
     judged = claims.judge(results, PUBLISHED_FITS, ours, effects.of_epoch(results, claims.EARLY))
     return page.write(results, some_misses(), judged, PUBLISHED_FITS, ours, figures)
 
@@ -61,7 +61,7 @@ def test_each_row_of_each_table_stands_beside_its_published_one(whole):
     cells = rows(tables[4])["two_pool_dropout-b64-plateau-rotate"]
     assert cells[1:5] == ["plateau", "rotate", "64", "99.975"]
     assert cells[6] == "99.42"
-    assert cells[-1] in ("within noise", "higher", "lower")
+    assert cells[-1] in ("agrees", "higher", "lower")
 
 
 def test_the_comparison_of_a_row(whole):
@@ -105,7 +105,7 @@ def test_a_variant_alone_leaves_out_what_it_is_too_little_for():
     assert "- `mine`, not in the study, 18,000 parameters: 99.50 % over 1 seed (95 % interval 99.3" in text
     assert "No row of the study is trained." in text
     assert "Not estimated here: that takes all 48 rows of tables 1 to 4." in text
-    assert "With one seed a row, how far seeds differ is not known." in text
+    assert "With one seed a row, the variance between seeds is unknown." in text
     assert rows(text)["Batch size 64 beats 128"][2:] == ["not all rows are trained", "**not tested**"]
     assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["parameters", "network_1"]
 

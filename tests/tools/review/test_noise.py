@@ -105,8 +105,8 @@ def test_the_larger_of_the_two_p_values_counts():
     gain = noise.gain(side(np.random.default_rng(5), 3), side(np.random.default_rng(6), 2))
     student: Any = stats.ttest_ind(*accuracies)
     assert gain.p() >= student.pvalue - 1e-12
-    assert replace(gain, scatter=()).p() <= gain.p()
-    assert wild.p() > replace(wild, scatter=()).p()
+    assert replace(gain, by_seed=()).p() <= gain.p()
+    assert wild.p() > replace(wild, by_seed=()).p()
 
 
 def test_two_proportions_are_compared_by_z():
@@ -116,6 +116,6 @@ def test_two_proportions_are_compared_by_z():
 
 
 def test_p_values_are_put_in_words():
-    assert noise.verdict(0.051, better=True) == "within noise"
+    assert noise.verdict(0.051, better=True) == "inconclusive"
     assert noise.verdict(0.049, better=True) == "better"
     assert noise.verdict(0.049, better=False) == "worse"

@@ -111,14 +111,14 @@ def test_other_metrics_are_compared_by_their_seeds():
     assert judge(before, after).other(replace(change, key="parameters")).test == ""
 
 
-def test_one_seed_scatters_as_those_of_the_other_variants():
+def test_one_seed_has_the_noise_of_the_other_variants():
     change = Change("test_loss", 0.021, 0.02, "a")
     before, after = (Made(seed_metrics={"a": [{"test_loss": loss}]}) for loss in (0.021, 0.02))
     assert judge(before, after).other(change) == change  # no variant has several seeds
     after.variants = {"a": {"seeds": 1}, "b": {"seeds": 3}}
     after.seed_metrics["b"] = [{"test_loss": loss} for loss in (0.019, 0.021, 0.023)]
     found = judge(before, after).other(change)
-    assert (found.test, settle([found])[0].verdict) == ("others' seeds", "within noise")
+    assert (found.test, settle([found])[0].verdict) == ("others' seeds", "inconclusive")
 
 
 def test_the_mean_over_the_same_rows_gets_a_verdict_and_over_other_rows_none():
@@ -141,7 +141,7 @@ def test_a_champions_accuracy_in_the_headline_is_judged_as_its_variant():
 
 def test_p_values_of_a_table_are_adjusted_together():
     found = settle([replace(CHANGE, p=0.03, test="paired"), CHANGE, replace(CHANGE, p=0.04, test="paired")])
-    assert [change.verdict for change in found] == ["within noise", None, "within noise"]
+    assert [change.verdict for change in found] == ["inconclusive", None, "inconclusive"]
 
 
 def test_labels_are_read_and_may_be_missing(tiny_mnist: Path, tmp_path: Path):

@@ -1,1 +1,1 @@
-"""The statistics: intervals, effects, verdicts on the claims of the study."""
+"""The statistics: intervals, effects, verdicts on the study's claims."""

@@ -1,4 +1,4 @@
-"""What the study says of its results, judged by its own figures and by ours."""
+"""The study's claims, judged by its own figures and by the networks trained here."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from mnist_study.report.analysis.factorial import Effect, Fit
 from mnist_study.report.analysis.intervals import Noise, pair_margin, seed_noise
 from mnist_study.report.results.outcomes import Outcome, Results
 
-Verdict = Literal["supported", "not supported", "contradicted", "cannot be told from noise", "not tested"]
+Verdict = Literal["supported", "not supported", "contradicted", "inconclusive", "not tested"]
 
-NAMED_BEST = "transition_fc-b64-step-affine_jitter"  # the recipe that the study's text calls its best
-NAMED_ACCURACY = 99.57  # test accuracy in percent that the text gives it
+NAMED_BEST = "transition_fc-b64-step-affine_jitter"  # the row that the study's text calls its best
+NAMED_ACCURACY = 99.57  # its test accuracy in percent, by the text
 EARLY = 3  # epochs after which networks are compared for how fast they learn
-# What the study says, and the comparison that it comes to.
+# A claim, and the comparison that tests it.
 COMPARED = {
     "Batch size 64 beats 128": "batch",
     "Augmentation helps: rotation, affine and jitter": "augmentation",
@@ -33,7 +33,7 @@ COMPARED = {
 
 @dataclass(frozen=True)
 class Claim:
-    """What the study says, what its own figures and ours say to that, and the verdict, which goes by ours."""
+    """A claim in words, the evidence in the published figures and in ours, and the verdict, which rests on ours."""
 
     text: str
     published: str
@@ -45,7 +45,7 @@ Noises = dict[str, Noise]
 
 
 def judge(results: Results, published: dict[str, Fit], ours: dict[str, Fit], early: dict[str, Fit]) -> list[Claim]:
-    """Judge every claim; what too few rows are trained for is not tested. `early` is fitted after EARLY epochs."""
+    """Judge every claim, or say that too few rows are trained for it. `early` is fitted after EARLY epochs."""
     noises = noise_by_scheduler(results)
     small = [name for name, row in results.published.items() if row.table in (5, 6)]
     linear = [name for name, row in results.published.items() if row.architecture != "transition"]
@@ -64,7 +64,7 @@ def judge(results: Results, published: dict[str, Fit], ours: dict[str, Fit], ear
 
 
 def noise_by_scheduler(results: Results) -> Noises:
-    """Tell how far seeds differ, by scheduler, for they need not differ alike; only where it is known."""
+    """Give the noise of each scheduler with several seeds in a row; it differs between schedulers."""
     groups: dict[str, list[list[float]]] = {}
     for outcome in results.rows().values():
         groups.setdefault(outcome.recipe.scheduler, []).append(outcome.accuracies)
@@ -78,12 +78,12 @@ def _reached(text: str, results: Results, names: Collection[str], noises: Noises
         return Claim(*claim, _untested(rows), "not tested")
     sure = sum(low >= goal for low, _ in _bounds(rows, noises))
     hopeless = all(high < goal for _, high in _bounds(rows, noises))
-    verdict: Verdict = "supported" if sure else "not supported" if hopeless else "cannot be told from noise"
-    return Claim(*claim, f"{_count_at(rows, goal)} of {len(rows)} rows, {sure} of them beyond noise", verdict)
+    verdict: Verdict = "supported" if sure else "not supported" if hopeless else "inconclusive"
+    return Claim(*claim, f"{_count_at(rows, goal)} of {len(rows)} rows, {sure} of them significantly", verdict)
 
 
 def _takes_small_batches(results: Results, noises: Noises) -> Claim:
-    """Ask whether batches of 128 reach the goal, too."""
+    """Judge whether rows of batch size 128 reach the goal, too."""
     large = [name for name, row in results.published.items() if row.batch_size == 128]
     rows, goal = _ours(results, large), results.target.accuracy
     claim = (f"{goal:.2f} % takes batch size 64", f"{_at_goal(results, large)} of {len(large)} rows of 128 reach it")
@@ -91,8 +91,8 @@ def _takes_small_batches(results: Results, noises: Noises) -> Claim:
         return Claim(*claim, _untested(rows), "not tested")
     sure = sum(low >= goal for low, _ in _bounds(rows, noises))
     hopeless = len(rows) == len(large) and all(high < goal for _, high in _bounds(rows, noises))
-    verdict: Verdict = "contradicted" if sure else "supported" if hopeless else "cannot be told from noise"
-    return Claim(*claim, f"{_count_at(rows, goal)} of {len(rows)} rows of 128, {sure} of them beyond noise", verdict)
+    verdict: Verdict = "contradicted" if sure else "supported" if hopeless else "inconclusive"
+    return Claim(*claim, f"{_count_at(rows, goal)} of {len(rows)} rows of 128, {sure} of them significantly", verdict)
 
 
 def _always(results: Results, noises: Noises) -> Claim:
@@ -104,12 +104,12 @@ def _always(results: Results, noises: Noises) -> Claim:
         return Claim(*claim, _untested(rows), "not tested")
     below = sum(high < goal for _, high in _bounds(rows, noises))
     sure = len(rows) == len(names) and all(low >= goal for low, _ in _bounds(rows, noises))
-    verdict: Verdict = "not supported" if below else "supported" if sure else "cannot be told from noise"
-    return Claim(*claim, f"{_count_at(rows, goal)} of {len(rows)} such rows; {below} miss it beyond noise", verdict)
+    verdict: Verdict = "not supported" if below else "supported" if sure else "inconclusive"
+    return Claim(*claim, f"{_count_at(rows, goal)} of {len(rows)} such rows; {below} significantly below it", verdict)
 
 
 def _best(results: Results, noises: Noises) -> Claim:
-    """Compare the recipe that the study calls best with our best row, as two picked from all rows."""
+    """Compare the row that the study calls best with our best row, as two picked from all rows."""
     rows, theirs = results.rows(), results.published
     top = max(theirs, key=lambda name: theirs[name].test_accuracy)
     text = "Best: `transition_fc`, StepLR, augmentation, batch size 64"
@@ -128,10 +128,10 @@ def _best(results: Results, noises: Noises) -> Claim:
     ]
     rank = 1 + sum(mean > means[NAMED_BEST] for mean in means.values())
     ours = f"{means[NAMED_BEST]:.3f}, place {rank} of {len(rows)}; best row `{best}`, {means[best]:.3f};"
-    ours += f" {len(near)} others cannot be told from that"
+    ours += f" {len(near)} others are not significantly lower"
     if best == NAMED_BEST:
-        return Claim(*claim, ours, "cannot be told from noise" if near else "supported")
-    return Claim(*claim, ours, "cannot be told from noise" if NAMED_BEST in near else "not supported")
+        return Claim(*claim, ours, "inconclusive" if near else "supported")
+    return Claim(*claim, ours, "inconclusive" if NAMED_BEST in near else "not supported")
 
 
 def _named_accuracy(results: Results, noises: Noises) -> Claim:
@@ -143,7 +143,7 @@ def _named_accuracy(results: Results, noises: Noises) -> Claim:
     ours = f"{row.metrics['test_accuracy']:.3f} ({low:.3f} to {high:.3f} for other seeds)"
     if low > NAMED_ACCURACY or high < NAMED_ACCURACY:
         return Claim(*claim, ours, "supported" if low > NAMED_ACCURACY else "not supported")
-    return Claim(*claim, ours, "cannot be told from noise")
+    return Claim(*claim, ours, "inconclusive")
 
 
 def _compared(text: str, name: str, published: dict[str, Fit] | None, ours: dict[str, Fit]) -> Claim:
@@ -155,7 +155,7 @@ def _compared(text: str, name: str, published: dict[str, Fit] | None, ours: dict
     verdict: Verdict = "supported" if effect.difference > 0 else "contradicted"
     depends = _depends(ours, name)
     said = _say(effect) + (f"; depends on {' and '.join(depends)}" if depends else "")
-    return Claim(text, theirs, said, verdict if effect.significant else "cannot be told from noise")
+    return Claim(text, theirs, said, verdict if effect.significant else "inconclusive")
 
 
 def _find(fits: dict[str, Fit], name: str) -> Effect | None:
@@ -163,7 +163,7 @@ def _find(fits: dict[str, Fit], name: str) -> Effect | None:
 
 
 def _depends(fits: dict[str, Fit], name: str) -> list[str]:
-    """Name the other factors that an effect was seen to depend on."""
+    """Name the factors that interact significantly with an effect's."""
     design = next(design for design in DESIGNS if name in design.comparisons)
     return [factor.replace("_", " ") for factor in fits[design.title].depends_on(design.comparisons[name].factor)]
 
@@ -180,7 +180,7 @@ def _ours(results: Results, names: Collection[str]) -> list[Outcome]:
 
 
 def _known(rows: Collection[Outcome], noises: Noises) -> bool:
-    """Tell whether there are rows, and how far the seeds of each differ."""
+    """Tell whether there are rows, and the noise of each is known."""
     return bool(rows) and all(outcome.recipe.scheduler in noises for outcome in rows)
 
 
@@ -197,7 +197,7 @@ def _count_at(rows: Collection[Outcome], goal: float) -> int:
 
 
 def _bounds(rows: Collection[Outcome], noises: Noises) -> list[tuple[float, float]]:
-    """Give the ends of intervals for all these means at once."""
+    """Give simultaneous intervals for the means of these rows."""
     found = []
     for outcome in rows:
         noise, mean = noises[outcome.recipe.scheduler], outcome.metrics["test_accuracy"]

@@ -1,11 +1,11 @@
-"""What is compared in which rows of the study: a model for the full-width networks, one for the reduced ones."""
+"""What is compared in which rows of the study: a design for the full-width networks, one for the reduced ones."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One level of a factor against another; `words` say what that means in the networks."""
+    """One level of a factor against another; `words` describe it to readers."""
 
     factor: str
     level: str
@@ -15,13 +15,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Design:
-    """So many rows of the study, in these tables, and what one model compares in them."""
+    """A model of some tables' rows: its factors, with or without their two-way interactions, and what it compares."""
 
     title: str
     tables: tuple[int, ...]
     rows: int
     factors: tuple[str, ...]
-    in_pairs: bool
+    interactions: bool
     comparisons: dict[str, Comparison]
 
 
@@ -30,7 +30,7 @@ FULL_WIDTH = Design(
     tables=(1, 2, 3, 4),
     rows=48,
     factors=("architecture", "batch_size", "scheduler", "augmentation"),
-    in_pairs=True,
+    interactions=True,
     comparisons={
         "batch": Comparison("batch_size", "64", "128", "batch size 64, not 128"),
         "step": Comparison("scheduler", "step", "constant", "StepLR, not a constant rate"),
@@ -46,7 +46,7 @@ REDUCED = Design(
     tables=(5, 6),
     rows=12,
     factors=("architecture", "scheduler", "augmentation", "dropout"),
-    in_pairs=False,
+    interactions=False,
     comparisons={
         "dropout": Comparison("dropout", "yes", "no", "dropout after each block, not none"),
         "pooling": Comparison("architecture", "one_pool", "two_pool", "one pool, average over 6x6, not two, 3x3"),

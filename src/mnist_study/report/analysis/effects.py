@@ -1,4 +1,4 @@
-"""What one change does to test accuracy: our networks and the published figures, each by the same two models."""
+"""The effect of each change on test accuracy, by the same two models for our networks and for the published figures."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,8 +9,8 @@ from mnist_study.report.analysis.intervals import holm
 from mnist_study.report.results.outcomes import Published, Results
 
 
-def of_study(results: Results) -> dict[str, Fit]:
-    """Fit our networks, one a seed; a design's title is absent where not all of its rows are trained."""
+def of_results(results: Results) -> dict[str, Fit]:
+    """Fit our networks, by the design's title; a design is left out unless all of its rows are trained."""
     return fits(
         _run(name, results.published[name], replica["seed"], replica["test_accuracy"])
         for name, outcome in results.rows().items()
@@ -19,7 +19,7 @@ def of_study(results: Results) -> dict[str, Fit]:
 
 
 def of_epoch(results: Results, epoch: int) -> dict[str, Fit]:
-    """Fit what our networks had after an earlier epoch (the first is 1)."""
+    """Fit our networks as they were after an earlier epoch (the first is 1)."""
     return fits(
         _run(name, results.published[name], replica["seed"], replica["history"][epoch - 1]["test_accuracy"])
         for name, outcome in results.rows().items()
@@ -34,7 +34,7 @@ def of_published(rows: Mapping[str, Published]) -> dict[str, Fit]:
 
 
 def fits(runs: Iterable[Run]) -> dict[str, Fit]:
-    """Fit each design that all of its rows are there for, and adjust the p values of all comparisons together."""
+    """Fit each design whose rows are all there, and adjust the p values of all comparisons together."""
     runs = list(runs)
     found = {design.title: fit for design in DESIGNS if (fit := fit_design(design, runs))}
     adjusted = iter(holm([effect.p for fit in found.values() for effect in fit.effects.values()]))

@@ -1,11 +1,11 @@
-"""A factorial model of test accuracy: what one change does, all else equal.
+"""A factorial model of test accuracy: the effect of one change, all else equal.
 
-The model of tables 1 to 4, a full crossing, has the four factors and their interactions in pairs; that of tables 5 and
-6, twelve rows that are none, has the factors alone. Seeds stand beside them as blocks where every row has the
-same ones. A comparison of two levels is averaged over the levels of the other factors. Fitted by least squares; the
-standard errors are HC2 (MacKinnon and White, 1985), since runs at a constant rate scatter more than others, and their
-degrees of freedom those of Bell and McCaffrey (2002), since some levels have few rows. P values are adjusted by Holm's
-method over all comparisons of both models; the intervals, at 95 %, are not.
+Tables 1 to 4 are a full factorial: their model has the four factors and all two-way interactions. Tables 5 and 6 are
+not: theirs has main effects alone. Seeds are blocks where every row has the same ones. A comparison of two levels is
+averaged over the levels of the other factors. Fitted by least squares, with HC2 standard errors (MacKinnon and White,
+1985), since the variance is larger at a constant rate, and the degrees of freedom of Bell and McCaffrey (2002), since
+some levels have few rows. P values are adjusted by Holm's method over all comparisons of both models; the 95 %
+intervals are not.
 """
 
 from collections.abc import Iterable
@@ -35,45 +35,45 @@ class Effect:
 
     @property
     def significant(self) -> bool:
-        """Tell whether noise alone would rarely do this."""
+        """Tell whether the adjusted p value is below 0.05."""
         return self.p < 1 - LEVEL
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Whether the effect of one factor depends on another: an adjusted p value; the mean accuracy by both levels."""
+class Interaction:
+    """An interaction of two factors: its adjusted p value, and the mean accuracy by both levels."""
 
     p: float
     means: dict[tuple[str, str], float]
 
     @property
     def significant(self) -> bool:
-        """Tell whether noise alone would rarely do this."""
+        """Tell whether the adjusted p value is below 0.05."""
         return self.p < 1 - LEVEL
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One model: its effects by name, runs, residual degrees of freedom and standard deviation in points.
+    """A fitted model: effects by name, number of runs, residual degrees of freedom and standard deviation in points.
 
-    `blocks` counts the seeds, 0 where they are not in the model. `pairs` is empty where no interactions are in it.
-    P values of F tests: of `by_seed`, whether effects depend on the seed; of `lack`, whether anything but the model's
-    factors is in the rows. They are None where too few networks are there.
+    `blocks` counts the seeds, 0 where they are not in the model. `interactions` is empty where the model has none.
+    `by_seed` is the p value of an F test of interactions with the seed, `lack_of_fit` that of one for lack of fit;
+    each is None where there are too few networks.
     """
 
     effects: dict[str, Effect]
     runs: int
     blocks: int
-    degrees: int
+    df: int
     noise: float
-    pairs: dict[tuple[str, str], Pair]
+    interactions: dict[tuple[str, str], Interaction]
     by_seed: float | None
-    lack: float | None
+    lack_of_fit: float | None
 
     def depends_on(self, factor: str) -> list[str]:
-        """Name the factors on which the effect of this one depends."""
-        told = [pair for pair, found in self.pairs.items() if found.significant and factor in pair]
-        return [first if second == factor else second for first, second in told]
+        """Name the factors that interact significantly with this one."""
+        significant = [pair for pair, found in self.interactions.items() if found.significant and factor in pair]
+        return [first if second == factor else second for first, second in significant]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Run:
 
 
 def fit_design(design: Design, runs: Iterable[Run]) -> Fit | None:
-    """Fit the runs of a design's rows; None where one is not there, or all are alike. P values are not adjusted yet."""
+    """Fit a design, p values not adjusted yet; None where a row is missing or all accuracies are equal."""
     own = [run for run in runs if run.table in design.tables]
     if len({run.variant for run in own}) < design.rows or len({run.accuracy for run in own}) == 1:
         return None
@@ -101,23 +101,23 @@ def fit_design(design: Design, runs: Iterable[Run]) -> Fit | None:
         effects={name: _effect(fit, comparison) for name, comparison in design.comparisons.items()},
         runs=len(own),
         blocks=_blocks(design, own),
-        degrees=int(fit.df_resid),
+        df=int(fit.df_resid),
         noise=sqrt(fit.mse_resid),
-        pairs=_pairs(design, fit, own) if design.in_pairs else {},
+        interactions=_interactions(design, fit, own) if design.interactions else {},
         by_seed=_by_seed(design, own),
-        lack=None if design.in_pairs else _lack(design, own),
+        lack_of_fit=None if design.interactions else _lack_of_fit(design, own),
     )
 
 
 def _least_squares(design: Design, runs: list[Run]) -> Any:  # noqa: ANN401 - statsmodels has no types
-    """Give statsmodels' result, which has no types; each factor's coefficients sum to 0 over its levels."""
+    """Give statsmodels' result; each factor's coefficients sum to 0 over its levels."""
     return ols(_formula(design, runs), pd.DataFrame(runs)).fit(cov_type="HC2", use_t=True)
 
 
 def _formula(design: Design, runs: list[Run]) -> str:
     terms = " + ".join(f"C({factor}, Sum)" for factor in design.factors)
     blocks = " + C(seed, Sum)" if _blocks(design, runs) else ""
-    return f"accuracy ~ ({terms}){'**2' if design.in_pairs else ''}{blocks}"
+    return f"accuracy ~ ({terms}){'**2' if design.interactions else ''}{blocks}"
 
 
 def _effect(fit: Any, comparison: Comparison) -> Effect:  # noqa: ANN401 - statsmodels has no types
@@ -127,15 +127,15 @@ def _effect(fit: Any, comparison: Comparison) -> Effect:  # noqa: ANN401 - stats
     )
     weights = level - reference
     test = fit.t_test(weights)
-    difference, error, degrees = test.effect.item(), test.sd.item(), _degrees(fit.model.exog, weights)
-    half = stats.t.ppf((1 + LEVEL) / 2, degrees) * error
-    p = 2 * stats.t.sf(abs(difference) / error, degrees) if error else 1.0
+    difference, error, df = test.effect.item(), test.sd.item(), _df(fit.model.exog, weights)
+    half = stats.t.ppf((1 + LEVEL) / 2, df) * error
+    p = 2 * stats.t.sf(abs(difference) / error, df) if error else 1.0
     # Rounded, so that a tie such as 0.0625 is printed alike on every machine.
     return Effect(*(round(float(value), 9) for value in (difference, difference - half, difference + half, p)))
 
 
-def _degrees(exog: np.ndarray, weights: np.ndarray) -> float:
-    """Give the degrees of freedom of a comparison's HC2 variance, by Satterthwaite's rule for equal noise.
+def _df(exog: np.ndarray, weights: np.ndarray) -> float:
+    """Give the degrees of freedom of a comparison's HC2 variance: Satterthwaite's, for equal variances.
 
     The variance is a sum of squared residuals, each times `share` squared (Bell and McCaffrey, 2002, blocks of one).
     """
@@ -146,33 +146,33 @@ def _degrees(exog: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _deviation(names: list[str], factor: str, level: str) -> np.ndarray:
-    """Weigh the coefficients so that they give how far a level is from the mean; the last level's is not among them."""
+    """Give the weights of the coefficients in a level's deviation from the mean; the last level has no coefficient."""
     own = [name for name in names if name.startswith(f"C({factor}, Sum)[S.") and ":" not in name]
     this = f"C({factor}, Sum)[S.{level}]"
     return np.array([float(name == this) if this in own else -float(name in own) for name in names])
 
 
 def _blocks(design: Design, runs: list[Run]) -> int:
-    """Count the seeds, or 0 where rows have seeds of their own: HC2 cannot do with a block of one network."""
+    """Count the seeds, or 0 where rows have different ones: HC2 is undefined for a block of one network."""
     seeds = len({run.seed for run in runs})
     return seeds if seeds > 1 and len(runs) == seeds * design.rows else 0
 
 
-def _pairs(design: Design, fit: Any, runs: list[Run]) -> dict[tuple[str, str], Pair]:  # noqa: ANN401 - as above
+def _interactions(design: Design, fit: Any, runs: list[Run]) -> dict[tuple[str, str], Interaction]:  # noqa: ANN401 - as above
     """Test each interaction (F test, type II sums of squares), adjusted by Holm's method over all of them."""
     p_values: Any = anova_lm(fit, typ=2, robust="hc2")["PR(>F)"]
     pairs: list[tuple[str, str]] = list(combinations(design.factors, 2))
     table: Any = pd.DataFrame(runs)
     raw = [float(p_values[f"C({a}, Sum):C({b}, Sum)"]) for a, b in pairs]
     means = [table.groupby(list(pair), sort=False)["accuracy"].mean().to_dict() for pair in pairs]
-    return {pair: Pair(p, mean) for pair, p, mean in zip(pairs, holm(raw), means, strict=True)}
+    return {pair: Interaction(p, mean) for pair, p, mean in zip(pairs, holm(raw), means, strict=True)}
 
 
 def _by_seed(design: Design, runs: list[Run]) -> float | None:
     """Test whether factors and seed interact.
 
     Networks of one architecture and seed begin with the same weights, and all of one seed see the images in one order,
-    so their luck may be one and the same; then they would not be the independent runs that the intervals take them for.
+    so they may not be the independent runs that the intervals assume.
     """
     if not _blocks(design, runs):
         return None
@@ -181,8 +181,8 @@ def _by_seed(design: Design, runs: list[Run]) -> float | None:
     return _f_test(formula + more, formula, runs)
 
 
-def _lack(design: Design, runs: list[Run]) -> float | None:
-    """Test whether rows differ by more than their factors' effects, added up."""
+def _lack_of_fit(design: Design, runs: list[Run]) -> float | None:
+    """Test for lack of fit: whether rows differ by more than the sum of their factors' effects."""
     if not _blocks(design, runs):
         return None
     return _f_test("accuracy ~ C(variant) + C(seed)", _formula(design, runs), runs)

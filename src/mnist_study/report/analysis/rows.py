@@ -5,7 +5,7 @@ from mnist_study.report.results.outcomes import Outcome
 
 
 def row_verdict(outcome: Outcome) -> str:
-    """Hold a row against its published accuracy, in words."""
+    """Compare a row with its published accuracy, in a word."""
     assert outcome.published
     return verdict(outcome.metrics["test_accuracy"], outcome.published.test_accuracy, outcome.metrics["seeds"])
 

@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.typing import RcKeyType
 
-# Okabe and Ito's colours, told apart with any kind of colour vision; their yellow is too pale for lines on white.
+# Okabe and Ito's colours, distinct with any kind of colour vision; their yellow is too pale for lines on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "osD^vh"
 INK = "#24292f"
@@ -37,13 +37,13 @@ STYLE: dict[RcKeyType, Any] = {
 
 
 def target_line(axes: Axes, target: float) -> None:
-    """Draw the accuracy that the study looked for."""
+    """Draw the target accuracy."""
     axes.axhline(target, color=QUIET, linewidth=0.8, linestyle="--")
 
 
 @contextmanager
 def card(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
-    """Lend a figure of that size in inches; at the end it is in the buffer, on a white card with round corners."""
+    """Yield a figure of that size in inches and a buffer, which holds its SVG at the end."""
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever a matplotlibrc on this machine says
         mpl.rcParams.update(STYLE)

@@ -1,13 +1,13 @@
-"""From a study to its figures: which there are, and what each shows."""
+"""Which figures there are, and what each shows."""
 
 from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Effect, Fit
+from mnist_study.report.analysis.rows import own_interval
 from mnist_study.report.figures import confusion, digits, forest_plot, learning_curves, network_diagram, scatter_plots
 from mnist_study.report.figures.digits import Digit
 from mnist_study.report.figures.forest_plot import Bar, Value
 from mnist_study.report.figures.learning_curves import Curve
 from mnist_study.report.figures.scatter_plots import Point, Star
-from mnist_study.report.page.result import own_interval
 from mnist_study.report.results import metrics
 from mnist_study.report.results.misses import Misses
 from mnist_study.report.results.outcomes import Outcome, Results
@@ -16,7 +16,7 @@ GALLERY = 40  # digits at most, as the page says
 
 
 def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, bytes]:
-    """Draw the figures as SVG, by name; what there is nothing to show of is left out."""
+    """Draw the figures as SVG, by name; a figure with nothing to show is left out."""
     points, goal = _points(results), results.target
     best = results.outcomes[results.leaderboard()[0]]
     title = f"{best.recipe.variant}, seed {best.evaluation['replicas'][0]['seed']}"
@@ -35,7 +35,7 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
 
 
 def panels(results: Results) -> dict[str, list[Curve]]:
-    """Sort the variants' curves into the published tables, and one for those that are in none."""
+    """Group the variants' curves by published table; those that are no rows make a group of their own."""
     rows: dict[str, list[Curve]] = {}
     for outcome in sorted(results.outcomes.values(), key=_table):
         recipe, published = outcome.recipe, outcome.published

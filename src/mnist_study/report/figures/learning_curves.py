@@ -19,7 +19,7 @@ class Curve:
 
 
 def learning_curves(panels: dict[str, list[Curve]], target: float) -> bytes:
-    """Draw a panel for each title, all on one scale that leaves the first epochs' low values below its edge.
+    """Draw a panel for each title, all on one scale; the low values of the first epochs lie below it.
 
     A kind has the same colour in every panel, and is explained in the first that shows it.
     """

@@ -35,14 +35,14 @@ class Star:
 
 
 def against_published(points: Sequence[Point], target: float) -> bytes:
-    """Draw our accuracy over the published one, with the line of equality and what the two may differ by."""
+    """Draw our accuracy over the published one, with the line of equality and the 95 % band in which they agree."""
     values = np.array([(point.published, point.ours) for point in points])
     low, high = float(values.min()) - 0.1, min(float(values.max()) + 0.1, 100.0)
     line, seeds = np.linspace(low, high, 60), min(point.seeds for point in points)
     within = np.array([_within(x, seeds) for x in line])
     with card(7.4, 4.9) as (figure, svg):
         axes = figure.subplots()
-        axes.fill_between(line, within[:, 0], within[:, 1], color="#eaeef2", linewidth=0, label="within noise")
+        axes.fill_between(line, within[:, 0], within[:, 1], color="#eaeef2", linewidth=0, label="agrees (95 %)")
         axes.plot(line, line, color=QUIET, linewidth=1, label="equal")
         axes.axvline(target, color=QUIET, linewidth=0.8, linestyle="--")
         target_line(axes, target)
@@ -84,7 +84,7 @@ def _by_kind(points: Sequence[Point]) -> Iterator[tuple[str, dict, list[Point]]]
 
 
 def _within(published: float, seeds: int) -> tuple[float, float]:
-    """Give the lowest and the highest accuracy here that is within noise of a published one."""
+    """Give the lowest and the highest accuracy here that agree with a published one."""
     low = high = published
     for _ in range(20):  # the interval's width depends on where it ends, but little
         low -= difference_interval(low, published, seeds)[1]

@@ -1,4 +1,4 @@
-"""The page of the report, in Markdown, one section a file: results first, then where they come from."""
+"""The page of the report, in Markdown, one section a file: the result first."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,32 +16,31 @@ from mnist_study.report.results.outcomes import Results
 
 CAPTIONS = {
     "effects": (
-        "The changes that the two tables below list. Right of the line the change helps. Where an interval holds 0,"
-        " noise alone would explain it; where it only just misses 0 that may be so too, for of many comparisons some"
-        " stand out by luck. The p values allow for that."
+        "The changes that the two tables below list. Right of the line the change helps. An interval that contains 0 is"
+        " inconclusive. One that just excludes 0 may be so too: among many comparisons some are extreme by chance. The"
+        " p values are adjusted for that."
     ),
     "against_published": (
-        "Each point is a row of the study. Above the diagonal the network trained here does better; inside the band the"
-        " two may differ by chance alone. The dashed lines are the target."
+        "Each point is a row of the study. Above the diagonal the accuracy here is higher; inside the band the two"
+        " agree (95 % interval). The dashed lines are the target."
     ),
     "parameters": (
-        "Each point is a row of the study, here and as published; a star is a variant that the study does not have,"
-        " with the 95 % interval of its mean. The rows of networks of nearly equal size are drawn side by side. The"
-        " dashed lines are the target and its limit."
+        "Each point is a row of the study, here and as published; a star is a variant that is not in the study, with"
+        " the 95 % interval of its mean. Architectures of nearly equal size are drawn side by side. The dashed lines"
+        " are the target and its limit."
     ),
     "learning_curves": (
         "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Colours are schedulers, or"
-        " variants where the study has no such row. Dotted: not augmented; thin: batch size 128 or, in tables 5 and 6,"
-        " with dropout. `plots/learning_curves.csv` has every number."
+        " variants that are not in the study. Dotted: not augmented; thin: batch size 128 or, in tables 5 and 6, with"
+        " dropout. `plots/learning_curves.csv` has every number."
     ),
     "confusion": (
-        "Test images of the variant with the highest test accuracy, first seed. Only the misses are coloured."
+        "The variant with the highest test accuracy, first seed, on the test images. Only the misses are coloured."
     ),
     "missed": (
-        "The test images that most networks miss, hardest first and at most 40: its label, what most of them read"
-        " instead, its place among the test images (from 0), the share of networks that miss it. Some of the labels are"
-        " wrong: Northcutt,"
-        " Athalye and Mueller (2021) count 15."
+        "The test images that more than half of the networks miss, hardest first, at most 40. Above each: its label,"
+        " the most common wrong answer, its index among the test images (from 0), and the share of networks that miss"
+        " it. Some of the labels are wrong: Northcutt, Athalye and Mueller (2021) count 15."
     ),
 }
 

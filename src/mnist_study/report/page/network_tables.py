@@ -14,9 +14,9 @@ def title(network: Network) -> str:
 def sections(networks: Sequence[Network], pictures: Sequence[str]) -> str:
     """Give a section for each network; `pictures` names their drawings in figures/, in the same order."""
     note = (
-        "In a diagram each slab is an output, as high as its image and as wide as it has channels, with both numbers"
-        " above it; below stands what makes it: convolutions blue (1x1 pale), pools orange, the average green, the"
-        " linear layer pink."
+        "In a diagram each slab is the output of a layer: its height is the image's, its width the number of channels;"
+        " both numbers stand above it, the layer below. Convolutions are blue (1x1 pale), pools orange, the average"
+        " green, the linear layer pink."
     )
     return "\n\n".join([note, *(_section(*pair) for pair in zip(networks, pictures, strict=True))])
 

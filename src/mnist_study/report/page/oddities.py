@@ -1,4 +1,4 @@
-"""Where the study contradicts itself or leaves something open; told as it stands, not repaired."""
+"""Where the study contradicts itself or leaves something open; reported as it stands."""
 
 from collections.abc import Mapping
 
@@ -27,15 +27,15 @@ def oddities(rows: Mapping[str, Published], target: Target) -> str:
         f" rows with one or both, {helped_at} are at {goal} or more.",
         f"Table 5 has a training accuracy of {odd.train_accuracy}, among neighbours of {min(others)} to {max(others)}.",
         "Tables 3 and 4 do not name dropout. The text says that these networks are built on the one with dropout, and"
-        " only with dropout in the place of the first batch norm do the parameter counts come out.",
-        "The text speaks of different loss functions, of which none is told or varied, and of three types of learning"
-        " rates, which are a constant rate and two schedulers.",
-        "Tables 5 and 6 have too few rows to tell their changes apart: no row of table 6 is at a constant rate or"
-        " without rotation, and those without it in table 5 are all at a constant rate.",
+        " their parameter counts are right only with dropout in the place of the first batch norm.",
+        "The text mentions different loss functions, but names and varies none, and three types of learning rates,"
+        " which are a constant rate and two schedulers.",
+        "Tables 5 and 6 have too few rows to separate the effects of their changes: table 6 has no row at a constant"
+        " rate or without rotation, and the rows of table 5 without rotation are all at a constant rate.",
         "The dropout network and the two-pool network show the same picture file as their diagram.",
-        "The 10,000 test images are called validation images and pick the best of 60 networks. The best of 60 equal"
-        " networks lies about 2.3 standard deviations above their mean by luck alone, so the highest figures are too"
-        " high.",
+        "The 10,000 test images are called validation images and select the best of 60 networks. By chance alone the"
+        " best of 60 equal networks lies about 2.3 standard deviations above their mean, so the highest figures are"
+        " biased upwards.",
         "Each row is one run, without a seed or an interval. The optimiser, the learning rate, the options of the"
         " schedulers, the strength of the augmentation and the dropout rate of tables 2 to 4 are not given, nor whether"
         " the accuracy is that of the last or of the best epoch. The limit is 20 epochs; the networks trained for 19.",

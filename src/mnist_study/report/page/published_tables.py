@@ -1,10 +1,10 @@
-"""The published tables with ours beside them, and the variants that the study does not have."""
+"""The published tables with ours beside them, and the variants that are not in the study."""
 
 from statistics import fmean
 
 from mnist_study.report.analysis.intervals import TEST_IMAGES, difference_interval
+from mnist_study.report.analysis.rows import own_interval, row_verdict
 from mnist_study.report.page.markdown import accuracy, count, interval, table
-from mnist_study.report.page.result import own_interval, row_verdict
 from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.report.results.outcomes import Results
 
@@ -18,15 +18,15 @@ HEADINGS = {
     6: "Network with GAP and transition layer - (1 Max Pools & GAP at 6x6)",
 }
 NOTE = (
-    "All in percent; ± is the standard deviation over seeds. Training accuracy is counted while the network learns, on"
-    " augmented digits and with dropout at work, so it can be lower than test accuracy. The interval is that of the"
-    f" difference of two proportions of {TEST_IMAGES:,} images, ours less published. Where it holds 0 the verdict is"
-    " *within noise*; chance alone puts up to one row in twenty outside."
+    "All in percent; ± is the standard deviation over seeds. Training accuracy is measured during training, on"
+    " augmented digits and with dropout active, so it can be lower than test accuracy. The interval is that of the"
+    f" difference of two proportions of {TEST_IMAGES:,} images, ours less published. Where it contains 0 the"
+    " verdict is *agrees*; by chance alone up to one row in twenty does not."
 )
 
 
 def published_tables(results: Results) -> str:
-    """Give each published table of which a row was trained, under one note."""
+    """Give each published table with a trained row, under one note."""
     if not results.rows():
         return "No row of the study is trained."
     return "\n\n".join(
@@ -35,7 +35,7 @@ def published_tables(results: Results) -> str:
 
 
 def table_means(results: Results) -> str:
-    """Give the mean of each table over the rows that were trained."""
+    """Give the mean of each table over its trained rows."""
     header = ("table", "network", "parameters", "rows", "published", "here", "difference")
     lines = []
     for number in HEADINGS:
@@ -53,7 +53,7 @@ def table_means(results: Results) -> str:
 
 
 def published_table(results: Results, number: int) -> str:
-    """Give one published table with ours beside it, or nothing where no row of it was trained."""
+    """Give one published table with ours beside it; empty where none of its rows is trained."""
     rows = {name: o for name, o in results.rows().items() if o.published and o.published.table == number}
     if not rows:
         return ""
@@ -78,7 +78,7 @@ def published_table(results: Results, number: int) -> str:
 
 
 def own_table(results: Results) -> str:
-    """Give the variants that the study does not have, or say that there are none."""
+    """Give the variants that are not in the study, or say that there are none."""
     header = ("variant", "architecture", "scheduler", "augmentation", "batch size", "parameters", "epochs", "seeds")
     header += ("train", "validation", "test", "95 % interval")
     lines = []
@@ -101,5 +101,5 @@ def own_table(results: Results) -> str:
         " Wilson's, for other test images."
     )
     if set(CHAMPIONS) & results.outcomes.keys():
-        note += " How the champions were chosen, on training images held out, is in docs/recipe.md."
+        note += " docs/recipe.md says how the champions were chosen, on held-out training images."
     return f"{table(header, lines)}\n\n{note}"

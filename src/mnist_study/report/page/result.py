@@ -1,4 +1,4 @@
-"""The top of the page: what came out, and who met the target."""
+"""The top of the page: the result, and which variants reach the target."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ def result(results: Results, claims: Sequence[Claim]) -> str:
     verdicts = Counter(row_verdict(outcome) for outcome in results.rows().values())
     best = results.outcomes[summary["best_variant"]]
     lines = [
-        f"- {_overall(results)}Rows that differ within noise: {verdicts['within noise']}; that are higher here:"
-        f" {verdicts['higher']}; lower: {verdicts['lower']}.{_by_seeds(results)}",
+        f"- {_overall(results)}{verdicts['agrees']} of {count(len(results.rows()), 'row')} agree with the published"
+        f" figure (95 % interval); {verdicts['higher']} are higher, {verdicts['lower']} lower.{_by_seeds(results)}",
         f"- The best row is `{summary['best_variant']}` with {accuracy(best)} % (95 % interval"
-        f" {interval(wilson(summary['best_test_accuracy']))} for other test images); being the best of several, it owes"
-        " some of that to luck.",
+        f" {interval(wilson(summary['best_test_accuracy']))} for other test images); as the best of several it is"
+        " biased upwards.",
         *own,
     ]
     if any(claim.verdict != "not tested" for claim in claims):
@@ -39,7 +39,7 @@ def result(results: Results, claims: Sequence[Claim]) -> str:
 
 
 def target(results: Results) -> str:
-    """List the variants whose curve touches the target within its limits, and what they have in the end."""
+    """List the variants whose curve reaches the target within its limits, and where they end."""
     goal = results.target
     reached = {
         name: outcome
@@ -49,7 +49,7 @@ def target(results: Results) -> str:
     }
     limits = f"{goal.accuracy:.2f} % within {goal.epochs} epochs and with fewer than {goal.parameters:,} parameters"
     theirs = sum(row.test_accuracy >= goal.accuracy for row in results.published.values())
-    published = f"Of the {len(results.published)} published rows {theirs} stand at {goal.accuracy:.2f} % or more."
+    published = f"Of the {len(results.published)} published rows {theirs} have {goal.accuracy:.2f} % or more."
     if not reached:
         return f"No variant reaches {limits}. {published}"
     header = ("variant", "parameters", "published", "first epoch at target", "best epoch", "last epoch")
@@ -57,9 +57,9 @@ def target(results: Results) -> str:
     lines = [_line(name, outcome, goal.accuracy) for name, outcome in reached.items()]
     met = sum(line[-1] == "yes" for line in lines)
     return (
-        f"{count(len(reached), 'variant')} of {len(results.outcomes)} touch {limits}; {met} of them still hold it"
+        f"{count(len(reached), 'variant')} of {len(results.outcomes)} reach {limits}; {met} of them are still there"
         f" after the last epoch, which is what counts here. {published} The epochs are those of the mean curve over"
-        " seeds; the first at the target and the best were picked by looking at the test images, and are shown for"
+        " seeds. The first epoch at the target and the best epoch were selected on the test images; they are shown for"
         " comparison only.\n\n" + table(header, lines)
     )
 
@@ -84,29 +84,29 @@ def _own(name: str, outcome: Outcome) -> str:
 
 
 def _overall(results: Results) -> str:
-    """Say how far the rows are apart in the mean, where there are two rows or more."""
+    """Give the mean difference over the rows, where there are two or more."""
     rows = [(o.metrics["test_accuracy"], o.published.test_accuracy) for o in results.rows().values() if o.published]
     if len(rows) < 2:
         return ""
     differences = [ours - theirs for ours, theirs in rows]
     ends = interval(mean_interval(differences), "+.3f")
     return (
-        f"Here less published: {sum(differences) / len(rows):+.3f} points in the mean (95 % interval {ends}, as if the"
-        " rows were drawn from many). "
+        f"Mean difference, here less published: {sum(differences) / len(rows):+.3f} points (95 % interval {ends}, with"
+        " the rows as a random sample). "
     )
 
 
 def _by_seeds(results: Results) -> str:
-    """Count the rows that differ by more than seeds do, where it is known how far these do."""
-    noises, told = noise_by_scheduler(results), 0
+    """Count the rows that differ significantly by the variance between seeds, where that is known."""
+    noises, significant = noise_by_scheduler(results), 0
     for outcome in results.rows().values():
         if outcome.recipe.scheduler not in noises or outcome.published is None:
             return ""
         margin = noises[outcome.recipe.scheduler].run_margin(outcome.metrics["seeds"])
-        told += abs(outcome.metrics["test_accuracy"] - outcome.published.test_accuracy) > margin
+        significant += abs(outcome.metrics["test_accuracy"] - outcome.published.test_accuracy) > margin
     return (
-        f" That counts each run as if it had images of its own. If the study's runs scatter as seeds do here, {told} of"
-        f" {len(results.rows())} rows differ by more than that."
+        " That interval takes each run as measured on images of its own. If the study's runs vary as seeds do here,"
+        f" {significant} of {len(results.rows())} rows differ significantly."
     )
 
 

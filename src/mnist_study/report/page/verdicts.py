@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mnist_study.report.analysis.claims import Claim
 from mnist_study.report.analysis.designs import DESIGNS, Design
-from mnist_study.report.analysis.factorial import Effect, Fit, Pair
+from mnist_study.report.analysis.factorial import Effect, Fit, Interaction
 from mnist_study.report.analysis.intervals import LEVEL
 from mnist_study.report.page.markdown import table
 
@@ -15,29 +15,30 @@ NAMES = {"batch_size": "batch size"}
 def claims_table(claims: Sequence[Claim]) -> str:
     """Give every claim with its verdict."""
     note = (
-        "A verdict goes by our networks; the study's own figures, one run a row, stand beside them. Differences are in"
-        " points of test accuracy, with 95 % intervals, from the models under [Effects](#effects). *Cannot be told from"
-        " noise* is a p value above 0.05 after Holm's adjustment for all comparisons, *contradicted* one below it with"
-        " the difference turned round; for counts of rows and for the best row, an interval for all rows at once, from"
-        " how far seeds differ with the row's scheduler. By its own figures alone a claim stands where the p value"
-        " there is below 0.05. Small networks are those of tables 5 and 6."
+        "A verdict rests on the networks trained here; the study's own figures, one run a row, stand beside them."
+        " Differences are in points of test accuracy, with 95 % intervals, from the models under [Effects](#effects)."
+        " *Supported* and *contradicted* are significant differences, *contradicted* with the opposite sign: p below"
+        " 0.05 after Holm's adjustment for all comparisons. Otherwise the verdict is *inconclusive*. For counts of rows"
+        " and for the best row it rests on simultaneous intervals for all rows, from the variance between seeds with"
+        " the row's scheduler. By the published figures alone a claim is significant where p there is below 0.05."
+        " Small networks are those of tables 5 and 6."
     )
     lines = [(claim.text, claim.published, claim.ours, f"**{claim.verdict}**") for claim in claims]
     return f"{note}\n\n{table(('claim', 'by the published figures', 'here', 'verdict'), lines)}"
 
 
 def effects(published: Fits, ours: Fits) -> str:
-    """Say which models were fitted to how many networks, and give their comparisons."""
+    """Describe each model, with its comparisons."""
     return "\n\n".join(_design(design, published[design.title], ours.get(design.title)) for design in DESIGNS)
 
 
 def _design(design: Design, published: Fit, ours: Fit | None) -> str:
     factors = ", ".join(named(factor) for factor in design.factors)
-    terms = f"{factors} and their interactions in pairs" if design.in_pairs else factors
+    terms = f"{factors} and all two-way interactions" if design.interactions else factors
     method = f"Test accuracy after the last epoch is explained by {terms}."
-    if not design.in_pairs:
+    if not design.interactions:
         method += (
-            " That these effects add up is assumed: the rows are no full crossing. Plain rows and those at a constant"
+            " Additive effects are assumed, since the rows are not a full factorial: plain rows and those at a constant"
             " rate are of `two_pool` alone, and plain rows all have a constant rate."
         )
     method += " Least squares, standard errors HC2 with the degrees of freedom of Bell and McCaffrey."
@@ -61,7 +62,7 @@ def missing(design: Design) -> str:
 
 def _size(fit: Fit) -> str:
     blocks = f" (their {fit.blocks} seeds as blocks)" if fit.blocks else ""
-    size = f"{fit.runs} networks{blocks}, {fit.degrees} residual degrees of freedom"
+    size = f"{fit.runs} networks{blocks}, {fit.df} residual degrees of freedom"
     return f"{size}, residual deviation {fit.noise:.3f} points"
 
 
@@ -72,43 +73,45 @@ def _cells(effect: Effect | None) -> tuple[str, str, str]:
 
 
 def _interactions(fit: Fit) -> list[str]:
-    """Say which effects depend on another factor, and give the means of those that do."""
-    if not fit.pairs:
+    """List the significant interactions, each with its means."""
+    if not fit.interactions:
         return []
-    told = {factors: pair for factors, pair in fit.pairs.items() if pair.significant}
-    tests = f"Of the {len(fit.pairs)} interactions in pairs (F tests, adjusted by Holm's method)"
-    if not told:
-        return [f"{tests} none can be told from noise: no effect above is seen to depend on another factor."]
-    names = [f"{named(a)} and {named(b)} (p {p_value(pair.p)})" for (a, b), pair in told.items()]
+    significant = {factors: pair for factors, pair in fit.interactions.items() if pair.significant}
+    tests = f"Of the {len(fit.interactions)} two-way interactions (F tests, adjusted by Holm's method)"
+    if not significant:
+        return [f"{tests} none is significant: no effect above is found to depend on another factor."]
+    names = [f"{named(a)} and {named(b)} (p {p_value(pair.p)})" for (a, b), pair in significant.items()]
+    verb = "is" if len(significant) == 1 else "are"
     line = (
-        f"{tests} {len(told)} can be told from noise, so these effects depend on each other: {', '.join(names)}. An"
-        " effect above is then a mean over unlike cases; test accuracy by both factors:"
+        f"{tests} {len(significant)} {verb} significant: {', '.join(names)}. An effect of these factors above is"
+        " then an average over unequal ones; mean test accuracy by both factors:"
     )
-    return [line, *(_means(*factors, pair) for factors, pair in told.items())]
+    return [line, *(_means(*factors, pair) for factors, pair in significant.items())]
 
 
-def _means(down: str, across: str, pair: Pair) -> str:
+def _means(down: str, across: str, pair: Interaction) -> str:
     lines, columns = (list(dict.fromkeys(levels)) for levels in zip(*pair.means, strict=True))
     header = (f"{named(down)} \\ {named(across)}", *columns)
     return table(header, [(line, *(f"{pair.means[line, column]:.3f}" for column in columns)) for line in lines])
 
 
 def _assumptions(fit: Fit) -> list[str]:
-    """Say what the data tell of what the model takes for granted."""
+    """Report the tests of the model's assumptions."""
     lines = []
     if fit.by_seed is not None:
-        told = fit.by_seed < 1 - LEVEL
+        significant = fit.by_seed < 1 - LEVEL
         lines.append(
             "Networks of one architecture and seed begin with the same weights, and all of one seed see the images in"
-            f" the same order. That effects depend on the seed {'is told from noise' if told else 'is not seen'} (F"
-            f" test, p {p_value(fit.by_seed)})"
-            + (", so the intervals are rather too narrow." if told else ", so they are taken for independent runs.")
+            f" the same order. Effects {'vary' if significant else 'do not vary'} significantly between seeds (F test,"
+            f" p {p_value(fit.by_seed)}), so "
+            + ("the intervals are somewhat too narrow." if significant else "they are treated as independent runs.")
         )
-    if fit.lack is not None:
-        told = fit.lack < 1 - LEVEL
+    if fit.lack_of_fit is not None:
+        significant = fit.lack_of_fit < 1 - LEVEL
         lines.append(
-            f"That the effects do not add up is {'told from noise' if told else 'not seen'} (F test of the rows' own"
-            f" means, p {p_value(fit.lack)})" + (": the comparisons above hold for these rows only." if told else ".")
+            f"Lack of fit is {'significant' if significant else 'not significant'} (F test against the rows' own means,"
+            f" p {p_value(fit.lack_of_fit)})"
+            + (": the effects do not add up, and the comparisons hold for these rows only." if significant else ".")
         )
     return lines
 

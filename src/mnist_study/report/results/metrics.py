@@ -1,4 +1,4 @@
-"""What a study comes to in numbers: the two files that `dvc metrics` shows, a contract with whoever reads them.
+"""The run in numbers: the two files that `dvc metrics` shows, a contract with whoever reads them.
 
 Accuracies are in percent with three decimals, losses in nats with four. Every comparison is made with the rounded
 figures, so that the second file follows from the first.
@@ -16,7 +16,7 @@ Metrics = dict[str, Any]
 
 
 def of_variant(training: Metrics, evaluation: Metrics, target: float) -> Metrics:
-    """Sum up one variant from the contents of its training and evaluation files.
+    """Summarise one variant from the contents of its training and evaluation files.
 
     `test_accuracy` is that of the weights after the last epoch, mean over seeds; the best epoch stands beside it,
     chosen on the test images and named so. `target` is a test accuracy.
@@ -49,10 +49,10 @@ def curve(training: Metrics) -> list[float]:
 
 
 def summary(variants: dict[str, Metrics], published: dict[str, float], target: float) -> Metrics:
-    """Sum up the study: the variants, in their order, that are rows of the published one, and the champions.
+    """Summarise this run: the variants, in their order, that are rows of the study, and the champions.
 
-    `published` holds test accuracies by variant. Without a single row of the study the counts are 0, and the means
-    and the best row are left out.
+    `published` holds test accuracies by row. Without rows the counts are 0, and the means and the best row are left
+    out.
     """
     ours = {name: variant["test_accuracy"] for name, variant in variants.items() if name in published}
     theirs = {name: published[name] for name in ours}

@@ -1,7 +1,6 @@
 """Which test images the networks miss, over all variants and seeds."""
 
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ from mnist_study.core.errors import UserError
 
 SIDE = 28
 CLASSES = 10
-TIES = 5  # images whose two best scores may have come out equal
+TIES = 5  # images whose two highest logits may be equal
 Table = list[list[int]]  # counts by true and by predicted class
 
 
 @dataclass(frozen=True)
 class Misses:
-    """What `networks` networks answer to N test images.
+    """What the networks, `networks` of them, answer to N test images.
 
     `images` uint8 [N, 28, 28], `labels` [N]; `counts` [N], how many networks miss an image; `answers` [N], the wrong
     class that most of those name, the lowest of equals.
@@ -39,8 +38,8 @@ class Misses:
 def read(confusions: Mapping[str, list[Table]], predictions: Path, mnist: Path) -> Misses:
     """Read `<name>.npz` of each variant, and the test images as IDX files; raises UserError naming a file.
 
-    `confusions` has what each seed of each variant came to, which its predictions must agree with. `download` has
-    checked the images' SHA-256, so their headers are skipped.
+    `confusions` has the confusion matrix of each seed of each variant, which its predictions must match. `download`
+    has checked the images' SHA-256, so their headers are skipped.
     """
     images = _bytes(mnist / "t10k-images-idx3-ubyte", header=16, shape=(-1, SIDE, SIDE))
     labels = _bytes(mnist / "t10k-labels-idx1-ubyte", header=8, shape=(-1,))
@@ -68,7 +67,7 @@ def _predicted(path: Path, labels: np.ndarray, tables: list[Table]) -> np.ndarra
             predicted = file["predicted"]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); `dvc repro` makes it") from None
-    except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+    except Exception:  # numpy and zipfile raise many kinds for a damaged file
         raise UserError(f"{path}: holds no predictions; delete it and run `dvc repro`") from None
     if predicted.dtype != np.uint8 or predicted.shape[1:] != labels.shape:
         raise UserError(f"{path}: predictions {list(predicted.shape)}, where there are {len(labels)} images")

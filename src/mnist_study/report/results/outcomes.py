@@ -1,4 +1,4 @@
-"""What the stages left behind, variant by variant, beside the published table; leftovers of variants that are gone."""
+"""The results of each variant beside the published table, and the removal of what old variants left behind."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from mnist_study.report.results import metrics
 
 @dataclass(frozen=True)
 class Target:
-    """What the study set out to reach: test accuracy in percent, within `epochs`, with fewer than `parameters`."""
+    """The study's aim: test accuracy in percent, within `epochs`, with fewer than `parameters`."""
 
     accuracy: float
     epochs: int
@@ -45,7 +45,7 @@ class Published:
         return (self.scheduler, self.augmentation) != ("constant", "plain")
 
     def matches(self, recipe: Recipe, network: Network) -> bool:
-        """Tell whether a recipe and its network are of this row's kind; what the study leaves open may differ."""
+        """Tell whether a recipe and its network are this row's, in all that the study states."""
         fields = ("architecture", "scheduler", "augmentation", "batch_size")
         same = all(getattr(self, field) == getattr(recipe, field) for field in fields)
         return same and self.dropout == network.dropout
@@ -55,7 +55,7 @@ class Published:
 class Outcome:
     """One variant: its recipe, the contents of its training and evaluation files, and its metrics.
 
-    `published` is its row of the study, or None where the study has no row of that name and kind.
+    `published` is its row of the study; None where the variant is not a row.
     """
 
     recipe: Recipe
@@ -80,7 +80,7 @@ class Results:
     networks: list[Network]
 
     def rows(self) -> dict[str, Outcome]:
-        """Give the variants that are rows of the published study."""
+        """Give the variants that are rows of the study."""
         return {name: outcome for name, outcome in self.outcomes.items() if outcome.published}
 
     def variants(self) -> dict[str, dict[str, Any]]:
@@ -95,17 +95,17 @@ class Results:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Give the metrics of the study as a whole."""
+        """Give the metrics of this run as a whole."""
         published = {name: self.published[name].test_accuracy for name in self.rows()}
         return metrics.summary(self.variants(), published, self.target.accuracy)
 
     def leaderboard(self) -> list[str]:
-        """Name the variants by falling test accuracy; equal ones stay in order."""
+        """List the variants by falling test accuracy; equal ones stay in order."""
         return sorted(self.outcomes, key=lambda name: -self.outcomes[name].metrics["test_accuracy"])
 
 
 def read_plan(path: Path) -> tuple[Target, list[str]]:
-    """Read the file in which `configure` wrote the target and the names; raises UserError without a name."""
+    """Read the target and the variants' names, as `configure` wrote them; raises UserError without a name."""
     plan = _read(path)
     if not plan["variants"]:
         raise UserError(f"{path}: names no variant, so there is nothing to report")
@@ -113,9 +113,9 @@ def read_plan(path: Path) -> tuple[Target, list[str]]:
 
 
 def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path]:
-    """Remove each file or folder in `folders` that bears no variant's name, and say which those were.
+    """Remove each file or folder in `folders` that has no variant's name, and give their paths.
 
-    A folder then has the hash that DVC knows from before a variant came and went.
+    So a folder has its old hash again when a variant is added and removed.
     """
     kept = set(names)
     entries = [entry for folder in folders if folder.is_dir() for entry in sorted(folder.iterdir())]
@@ -140,7 +140,7 @@ def gather(
 ) -> Results:
     """Read `<name>.json` of each variant in three folders, what the networks are, and the published table, a CSV file.
 
-    The folders are never searched: what a variant that is gone left there is not part of the study. Raises UserError
+    Only the named files are read, so a removed variant's are ignored. Raises UserError
     naming a file that is missing, no JSON or of another variant.
     """
     rows, described = read_published(published), network_file.read(networks)
@@ -181,7 +181,7 @@ def read_published(path: Path) -> dict[str, Published]:
 
 
 def _read(path: Path, of: str | None = None) -> dict[str, Any]:
-    """Read a file of results, which names its variant, or the plan, which is of none."""
+    """Read a file of results, which names its variant, or the plan, which names none."""
     try:
         content = json.loads(path.read_text())
     except OSError as error:

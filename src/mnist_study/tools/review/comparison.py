@@ -11,7 +11,7 @@ from mnist_study.tools.review.noise import Verdict
 class Change:
     """A parameter or metric before and after, None where it is not there.
 
-    `test` names the test of a difference, "" where there is none; `p` is its value, adjusted once there is a verdict.
+    `test` names the significance test, "" where there is none; `p` is its p value, adjusted once there is a verdict.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Which test a changed metric gets, and what comes of it."""
+"""Which test a changed metric gets, and its verdict."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -23,21 +23,21 @@ HIGHER_IS_BETTER = {
     "best_epoch_test_accuracy": True,
     "test_loss": False,
     "epochs_to_target": False,
-}  # of what is measured; all else is a count or a setting
+}  # measured metrics; all others are counts or settings
 MEAN = "study.mean_test_accuracy"
 TESTS = {
-    "McNemar": "McNemar's exact test on the test images that one of the two networks gets right and the other wrong",
+    "McNemar": "McNemar's exact test on the test images that only one of the two networks gets right",
     "paired": "the larger p of a test of the gain on each test image and of Student's t test over the seeds",
     "Student": "Student's t test over the seeds",
-    "others' seeds": "the same with the deviation among the seeds of other variants, for one seed each",
-    "binomial": "z test as if each accuracy had test images of its own, which finds less than a paired one",
+    "others' seeds": "the same with the standard deviation between seeds of other variants, for one seed each",
+    "binomial": "z test as if each accuracy had test images of its own, less sensitive than a paired one",
 }
 
 
 class Judge:
     """Tests the changes from one revision to another.
 
-    `labels` are those of the test images, None where they are not to be had; `rows` names the published variants.
+    `labels` are those of the test images, None where they are missing; `rows` names the rows of the study.
     """
 
     def __init__(self, before: Revision, after: Revision, labels: np.ndarray | None, rows: Collection[str]) -> None:
@@ -45,7 +45,7 @@ class Judge:
         self.unpaired: dict[str, str] = {}  # variants without predictions, and on which side
 
     def accuracy(self, change: Change) -> Change:
-        """Test a variant's test accuracy: image by image, or else by its seeds' spread, or else as two proportions."""
+        """Test a variant's test accuracy: paired by image, or else by its seeds, or else as two proportions."""
         pair = self._right(change.variant)
         if pair:
             test = "McNemar" if len(pair[0]) == len(pair[1]) == 1 else "paired"
@@ -57,19 +57,19 @@ class Judge:
         return replace(change, test="binomial", p=noise.binomial(change.before, change.after))
 
     def other(self, change: Change) -> Change:
-        """Test any other metric by its seeds' values, where there are some to go by."""
+        """Test any other metric by its values for each seed, where those are known."""
         if change.key not in HIGHER_IS_BETTER or None in (change.before, change.after):
             return change
         one, other = (_values(side, change.variant, change.key) for side in (self.before, self.after))
         if not one or not other:
             return change
         single = len(one) == len(other) == 1
-        others = self._scatter(change.key) if single else None
+        others = self._pooled_noise(change.key) if single else None
         p = noise.by_seeds(Spread.of(one), Spread.of(other), others)
         return change if p is None else replace(change, test="others' seeds" if single else "Student", p=p)
 
     def headline(self, change: Change) -> Change:
-        """Test the mean over the study's rows, if they are the same rows, and a champion's accuracy."""
+        """Test the mean over the rows, if both sides have the same rows, and a champion's accuracy."""
         section, _, key = change.key.partition(".")
         if section in CHAMPIONS and key == "test_accuracy" and None not in (change.before, change.after):
             return self.accuracy(replace(change, variant=section))
@@ -94,8 +94,8 @@ class Judge:
             return None
         return one, other
 
-    def _scatter(self, key: str) -> Noise | None:
-        """Pool what seeds scatter within the variants that have several."""
+    def _pooled_noise(self, key: str) -> Noise | None:
+        """Pool the noise of the variants with several seeds."""
         groups = ([seed[key] for seed in seeds if key in seed] for seeds in self._several)
         return seed_noise(groups)
 
@@ -106,7 +106,7 @@ class Judge:
 
 
 def settle(changes: Sequence[Change]) -> list[Change]:
-    """Adjust the p values of a table's tests together, and put each in words."""
+    """Adjust the p values of a table's tests together, and give each its verdict."""
     adjusted = iter(holm([change.p for change in changes if change.p is not None]))
     return [_settled(change, next(adjusted)) if change.p is not None else change for change in changes]
 
@@ -122,6 +122,6 @@ def _spread(variant: dict[str, Any]) -> Spread:
 
 
 def _values(side: Revision, variant: str, key: str) -> list[float]:
-    """Give a metric of each seed; none where a seed lacks it or the files are not to be had."""
+    """Give a metric of each seed; none where a seed lacks it or a file is missing."""
     seeds = side.seeds(variant) or []
     return [seed[key] for seed in seeds] if all(key in seed for seed in seeds) else []

@@ -16,7 +16,7 @@ def read_labels(path: Path) -> np.ndarray | None:
 
 
 def right(revision: Revision, variant: str, labels: np.ndarray) -> np.ndarray | None:
-    """Tell what each seed's network gets right, bool [S, N]; None where the predictions are not to be had."""
+    """Tell which images each network gets right, bool [S, N]; None where there are no predictions of these images."""
     content = revision.result(f"results/predictions/{variant}.npz")
     if content is None:
         return None

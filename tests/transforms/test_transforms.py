@@ -40,7 +40,7 @@ def test_measure_by_hand():
 
 @pytest.mark.parametrize("images", [torch.zeros(3, 28, 28), torch.full((2, 28, 28), 9), torch.zeros(0, 28, 28)])
 def test_measure_refuses_what_has_no_spread(images):
-    with pytest.raises(UserError, match="all their pixels are alike"):
+    with pytest.raises(UserError, match="all their pixels are equal"):
         measure(images.to(torch.uint8))
 
 

@@ -1,1 +1,1 @@
-"""params.yaml, checked and split into the files that the other stages read."""
+"""Check params.yaml and write the files that the other stages read."""

@@ -18,11 +18,11 @@ from mnist_study.core.recipe import Recipe
 
 NOT_ARCHITECTURES = {"layers"}
 CLASSES = 10
-WORTH_A_TRY = 1_000_000  # parameters; a larger network is no part of any study here
+LARGEST_RUN = 1_000_000  # parameters; a larger network is counted, but not run
 
 
 def architecture_names() -> list[str]:
-    """Name the architectures, sorted: the files of this package; raises UserError for one that does not `build`."""
+    """List the architectures by name: the files of their package. Raises UserError for one without `build`."""
     names = {module.name for module in pkgutil.iter_modules(architectures.__path__)} - NOT_ARCHITECTURES
     for name in names:
         if not hasattr(_module(name), "build"):
@@ -39,12 +39,12 @@ def options(architecture: str) -> dict[str, Any]:
 def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
     """Count the parameters of a network built with these options; raises what `build` or the network raises.
 
-    Counted without memory, so that a mistake in a width cannot ask for all of the machine's. A network of ordinary size
-    is tried on an image; raises ValueError where ten logits do not come of it.
+    Counted on the meta device, so that a mistake in a width takes no memory. A network of ordinary size is also run on
+    an image; raises ValueError where that does not give ten logits.
     """
     with torch.device("meta"):
         count = architectures.count_parameters(architectures.build(architecture, **settings))
-    if count < WORTH_A_TRY:
+    if count < LARGEST_RUN:
         with torch.inference_mode():
             logits = architectures.build(architecture, **settings).eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
         if logits.shape != (1, CLASSES):
@@ -53,7 +53,7 @@ def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
 
 
 def networks(recipes: Iterable[Recipe]) -> list[Network]:
-    """Describe each network that the recipes train, once, in the order of its first recipe; with random weights."""
+    """Describe each network that the recipes train once, in the order of its first recipe."""
     variants: dict[tuple[str, tuple[tuple[str, Any], ...]], list[str]] = {}
     for recipe in recipes:
         settings = options(recipe.architecture) | recipe.model
@@ -76,14 +76,14 @@ def _module(architecture: str) -> ModuleType:
 
 
 def rows(model: nn.Sequential) -> list[Layer]:
-    """Describe the layers in their order, by sending one black image through; the model is left as it was."""
+    """Describe the layers in order, by running the model on one black image; the model stays as it was."""
     layers: list[Layer] = []
-    met: set[nn.Module] = set()  # a layer that is used again has its parameters once
+    met: set[nn.Module] = set()  # a layer that is used again counts its parameters once
     field, jump = 1, 1  # side of the receptive field; image pixels between neighbouring outputs
 
     def note(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal field, jump
-        field, jump = _look_further(module, field, jump)
+        field, jump = _receptive_field(module, field, jump)
         size = tuple(output.shape[1:])
         name, parameters = _name(module), architectures.count_parameters(module)
         if module in met and parameters:
@@ -103,7 +103,7 @@ def rows(model: nn.Sequential) -> list[Layer]:
     return layers
 
 
-def _look_further(module: nn.Module, field: int, jump: int) -> tuple[int, int]:
+def _receptive_field(module: nn.Module, field: int, jump: int) -> tuple[int, int]:
     if isinstance(module, nn.Conv2d | nn.MaxPool2d):
         return field + (_side(module.kernel_size) - 1) * jump, jump * _side(module.stride)
     if isinstance(module, nn.AdaptiveAvgPool2d):

@@ -1,4 +1,4 @@
-"""What a mistake's message adds where `dvc exp run` wrote the mistake."""
+"""A hint for mistakes that `dvc exp run` wrote into params.yaml."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,6 @@ WAY_BACK = (
 
 
 def in_workspace() -> bool:
-    """Tell whether `dvc exp run` has this stage run, and not in a copy (`--temp`, the queue) that nobody will see."""
-    root = os.environ.get("DVC_ROOT")  # in a copy it is the workspace all the same
+    """Tell whether `dvc exp run` runs this stage in the workspace, not in a copy (`--temp`, the queue)."""
+    root = os.environ.get("DVC_ROOT")  # that of the workspace, also in a copy
     return "DVC_EXP_NAME" in os.environ and root is not None and Path(root).samefile(Path.cwd())

@@ -16,7 +16,7 @@ class Layer:
     """One layer, its counts for one image.
 
     `output_size` is (C, H, W), or (C,) after flattening. `receptive_field` is the side, in image pixels, of the
-    square that one output value looks at; padding can make it larger than the image. `multiply_accumulates` counts
+    square that one output value depends on; with padding it can be larger than the image. `multiply_accumulates` counts
     convolutions and linear layers, without biases; norms, activations and pools count as none.
     """
 
@@ -43,7 +43,7 @@ class Network:
 
     @property
     def multiply_accumulates(self) -> int:
-        """Count those of all layers for one image."""
+        """Count the multiply-accumulates of all layers for one image."""
         return sum(layer.multiply_accumulates for layer in self.layers)
 
     @property

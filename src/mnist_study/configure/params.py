@@ -1,7 +1,4 @@
-"""params.yaml, checked as a whole: every mistake in one go, each with its key, what was given and what is allowed.
-
-The one reader of params.yaml. `configure` turns what comes out into the files that all other stages read.
-"""
+"""Read params.yaml and check it as a whole: all mistakes at once, each with its key, the value and what is allowed."""
 
 import json
 import re
@@ -25,7 +22,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")  # a file's name has room for
 
 @dataclass(frozen=True)
 class Plan:
-    """All that params.yaml says, checked and resolved."""
+    """The content of params.yaml, checked, with defaults filled in."""
 
     target: Target
     data: Data
@@ -64,7 +61,7 @@ def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
     mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
     variants: dict[str, Variant] = {}
     for name, entry in _mapping(raw, "variants").items():
-        if isinstance(entry, dict):  # what is no mapping was reported above
+        if isinstance(entry, dict):  # others were reported above
             key = f"variants.{name}"
             try:
                 variants[name] = Variant.model_validate({**_known_defaults(raw), **entry})
@@ -86,7 +83,7 @@ def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:
 
 
 def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
-    """List the names that cannot be a file's, or that a file system may take for another's."""
+    """List the names that cannot be file names, or that differ in capitals only."""
     mistakes, seen = [], {}
     for name in map(str, _mapping(raw, section)):
         if not NAME.fullmatch(name):
@@ -98,12 +95,12 @@ def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
 
 
 def _known_defaults(raw: dict[str, Any]) -> dict[str, Any]:
-    """Give what `train` says, less the keys that it should not have, which are reported once, there."""
+    """Give `train` without its unknown keys, which are reported once, there."""
     return {key: value for key, value in _mapping(raw, "train").items() if key in Train.model_fields}
 
 
 def _is_own(detail: ErrorDetails, entry: dict[str, Any]) -> bool:
-    """Tell a variant's own mistake from one of `train` that shows through it."""
+    """Tell whether a mistake is in the variant's own line, not inherited from `train`."""
     key = detail["loc"][0]
     return key in entry or key not in Train.model_fields
 
@@ -154,7 +151,7 @@ def _where(raw: dict[str, Any], name: str, *keys: str) -> str:
 def _beyond_target(
     raw: dict[str, Any], variants: dict[str, Variant], architectures: Options, count_parameters: Count
 ) -> list[str]:
-    """List which sound variants are outside the limits of the study, or are no network at all."""
+    """List the valid variants that exceed the target's limits or that cannot be built."""
     try:
         target = Target.model_validate(raw.get("target"))
     except ValidationError:
@@ -173,7 +170,7 @@ def _beyond_target(
             if network not in counts:
                 counts[network] = count_parameters(variant.architecture, variant.model)
             parameters = counts[network]
-        except Exception as error:  # whatever an architecture makes of strange options
+        except Exception as error:  # an architecture may raise anything
             mistakes.append(f"{key}.model: {shown(variant.model)} given; {variant.architecture} says: {error}")
             continue
         if parameters >= target.parameters:
@@ -191,6 +188,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _mapping(raw: dict[str, Any], section: str) -> dict[str, Any]:
-    """Give a section, or nothing where it is missing or no mapping (which is reported elsewhere)."""
+    """Give a section; empty where it is missing or no mapping, which is reported elsewhere."""
     value = raw.get(section)
     return value if isinstance(value, dict) else {}

@@ -1,4 +1,4 @@
-"""What params.yaml may hold: its sections, each key with its type and limits."""
+"""The schema of params.yaml: its sections, each key with its type and limits."""
 
 import math
 from typing import Annotated, Any, Literal
@@ -18,13 +18,13 @@ FACTORS = ("scale", "brightness", "contrast")  # no change is 1; for the others 
 
 
 class Section(BaseModel):
-    """A mapping of params.yaml: no key but the ones named, no guessing at types."""
+    """A mapping of params.yaml: no unknown keys, no conversion of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Target(Section):
-    """What the study set out to reach: test accuracy in percent, in at most `epochs`, with fewer than `parameters`."""
+    """The study's aim: test accuracy in percent, in at most `epochs`, with fewer than `parameters`."""
 
     accuracy: float = Field(gt=0, le=100)
     epochs: int = Field(ge=1)
@@ -42,7 +42,7 @@ Seed = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
 
 
 class Train(Section):
-    """What holds for every variant that does not say otherwise."""
+    """Defaults of every variant."""
 
     epochs: int = Field(ge=1)
     seeds: list[Seed] = Field(min_length=1, max_length=100)
@@ -62,7 +62,7 @@ class Train(Section):
     @field_validator("seeds")
     @classmethod
     def each_once(cls, seeds: list[int]) -> list[int]:
-        """Refuse a seed that stands there twice: it would count one network as two."""
+        """Refuse a repeated seed: it would count one network twice."""
         if len(set(seeds)) < len(seeds):
             raise ValueError("each seed may stand there once")
         return seeds
@@ -80,7 +80,7 @@ class Variant(Train):
     @field_validator("model")
     @classmethod
     def plain_values(cls, model: dict[str, Any]) -> dict[str, Any]:
-        """Refuse what a recipe cannot hold and a dropout that is no share; the rest is for the architecture to say."""
+        """Refuse values that a recipe cannot hold, and a dropout outside [0, 1); the architecture checks the rest."""
         dropout = model.get("dropout", 0)
         if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
             raise ValueError("allowed for dropout is a share from 0 to below 1")
@@ -93,7 +93,7 @@ class Variant(Train):
 
 
 class Constant(Section):
-    """The learning rate stays."""
+    """The learning rate is constant."""
 
 
 class Step(Section):
@@ -104,7 +104,7 @@ class Step(Section):
 
 
 class Plateau(Section):
-    """The learning rate is multiplied by `factor` when the training loss has not sunk for `patience` epochs."""
+    """The learning rate is multiplied by `factor` when the training loss has not fallen for `patience` epochs."""
 
     factor: float = Field(gt=0, lt=1)
     patience: int = Field(ge=0)
@@ -112,7 +112,7 @@ class Plateau(Section):
 
 
 class OneCycle(Section):
-    """Up from lr / `div_factor` to lr in the first `pct_start` of all steps, down to that / `final_div_factor`."""
+    """Rise from lr / `div_factor` to lr in the share `pct_start` of steps; fall to the start's / `final_div_factor`."""
 
     pct_start: float = Field(gt=0, lt=1)
     div_factor: float = Field(ge=1)
@@ -144,7 +144,7 @@ class Augmentation(Section):
     @field_validator("*", mode="before")
     @classmethod
     def widen(cls, given: object, info: ValidationInfo) -> object:
-        """Read a single number w as the range from no change - w to no change + w; leave a pair as it is."""
+        """Turn a single number w into the range from no change - w to no change + w; keep a pair."""
         if isinstance(given, int | float) and not isinstance(given, bool):
             if given < 0:
                 raise ValueError("a width cannot be negative; a range is written [low, high]")
@@ -158,7 +158,7 @@ class Augmentation(Section):
     @field_validator("*")
     @classmethod
     def within_limits(cls, ends: list[float], info: ValidationInfo) -> list[float]:
-        """Refuse a range that is upside down or that no image survives."""
+        """Refuse a range that is reversed or beyond the limits of its key."""
         low, high = LIMITS[info.field_name or ""]
         if not low <= ends[0] <= ends[1] <= high:
             raise ValueError(f"a range [low, high] between {low:g} and {high:g} is allowed")

@@ -1,4 +1,4 @@
-"""How the line of a mistake reads: the key, what was given, what is allowed, and the name that was probably meant."""
+"""Error messages of params.yaml: the key, what was given, what is allowed, and the name that was probably meant."""
 
 import difflib
 import reprlib
@@ -12,7 +12,7 @@ from mnist_study.configure.schema import Augmentation
 LONGEST_VALUE = 60  # characters of a given value that an error repeats
 LONGEST_LINE = 1000
 
-_repr = reprlib.Repr()  # Python's own would write out all of a value that holds itself many times over
+_repr = reprlib.Repr()  # bounded: a few lines of YAML aliases can expand to a billion values
 _repr.maxstring = _repr.maxother = _repr.maxlong = 2 * LONGEST_VALUE
 _repr.maxlist = _repr.maxdict = 20
 _repr.maxlevel = 3
@@ -25,7 +25,7 @@ def shown(given: object) -> str:
 
 
 def one_line(text: str) -> str:
-    """Keep a name with line breaks or control characters from looking like more than a name."""
+    """Escape line breaks and control characters, and shorten a long line."""
     text = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
     return text if len(text) <= LONGEST_LINE else text[: LONGEST_LINE - 1] + "…"
 
@@ -38,7 +38,7 @@ def allowed(given: str, names: Iterable[str]) -> str:
 
 
 def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
-    """Turn one of pydantic's findings into a line."""
+    """Turn one of pydantic's errors into a line."""
     key = ".".join([prefix, *(str(part) for part in detail["loc"])]).removeprefix(".")
     if detail["type"] == "missing":
         return f"{key}: missing"
@@ -52,7 +52,7 @@ def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> s
 
 
 def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Give the keys of the section at `loc`, stepping through named sections and through dicts of sections."""
+    """Give the keys of the section at `loc`."""
     for part in loc:
         field = model.model_fields.get(str(part))
         inner = field.annotation if field else None

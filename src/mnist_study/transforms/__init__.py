@@ -1,1 +1,1 @@
-"""What the images are normalised with, and what an augmentation policy does to them."""
+"""The normalisation of the images, and the contact sheet of an augmentation policy."""

@@ -1,4 +1,4 @@
-"""A policy's contact sheet: digits of the training set beside what the policy makes of them, as a PNG."""
+"""Draw a policy's contact sheet: training digits beside augmented versions of them, as a PNG."""
 
 import io
 
@@ -21,7 +21,7 @@ LABELS = {"translation_x": "shift across", "translation_y": "shift down"}
 def draw_sheet(name: str, policy: Policy, split: Split) -> bytes:
     """Draw the first two images of each digit and eight augmented versions of each; give the PNG's bytes.
 
-    Equal splits and policies give equal bytes. A policy that changes nothing gets the originals alone.
+    Deterministic. A policy that changes nothing gets the originals alone.
     """
     originals = split.images[first_of_each_digit(split)]
     if not policy.varies(*RANGES):
@@ -36,17 +36,17 @@ def draw_sheet(name: str, policy: Policy, split: Split) -> bytes:
 
 
 def first_of_each_digit(split: Split) -> Tensor:
-    """Give the places of the first two images of 0, then of 1, and so on to 9: [20]."""
+    """Give the indices of the first two images of 0, then of 1, and so on to 9: [20]."""
     return torch.cat([(split.labels == digit).nonzero()[:EXAMPLES, 0] for digit in range(10)])
 
 
 def describe(policy: Policy) -> list[str]:
-    """Say in words what varies and how far, one phrase a parameter; none where nothing varies."""
+    """Describe what varies and how far, one phrase a parameter."""
     return [_phrase(name, *policy.ranges[name]) for name in RANGES if policy.varies(name)]
 
 
 def _phrase(name: str, low: float, high: float) -> str:
-    """Put one range in words, such as `rotation ±7°`, `shift across ±10 %` or `scale 0.9 to 1.1 times`."""
+    """Describe one range, such as `rotation ±7°`, `shift across ±10 %` or `scale 0.9 to 1.1 times`."""
     label = LABELS.get(name, name.replace("_", " "))
     if name in NEUTRAL:
         return f"{label} {low:g} to {high:g} times"
@@ -56,7 +56,7 @@ def _phrase(name: str, low: float, high: float) -> str:
 
 
 def _lay_out(name: str, policy: Policy, tiles: Tensor, *, originals_at: list[int]) -> bytes:
-    """Set images [rows, columns, 28, 28] under a title; the columns of originals stand apart from their versions."""
+    """Draw images [rows, columns, 28, 28] under a title, with a gap beside the columns of originals."""
     rows, columns = tiles.shape[:2]
     lefts = [MARGIN + column * PITCH for column in range(columns)]
     for original in originals_at:

@@ -41,7 +41,7 @@ def first_of_each_digit(split: Split) -> Tensor:
 
 
 def describe(policy: Policy) -> list[str]:
-    """Describe what varies and how far, one phrase a parameter."""
+    """Describe what varies and how far, one phrase per parameter."""
     return [_phrase(name, *policy.ranges[name]) for name in RANGES if policy.varies(name)]
 
 

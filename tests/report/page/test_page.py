@@ -89,7 +89,7 @@ def test_what_reaches_the_target_and_when(whole):
 
 def test_each_network_has_its_diagram_and_its_layers(whole):
     text = section(whole, "The networks")
-    assert "### made_up, dropout 0.04\n\n170 parameters, 48,752 multiply-accumulates an image; 1 variant." in text
+    assert "### made_up, dropout 0.04\n\n170 parameters, 48,752 multiply-accumulates per image; 1 variant." in text
     assert "](figures/network_1.svg)" in text
     assert rows(text)["1"] == ["1", "Conv2d 3x3", "8 x 26 x 26", "3", "80", "48,672"]
 
@@ -105,7 +105,7 @@ def test_a_variant_alone_leaves_out_what_it_is_too_little_for():
     assert "- `mine`, not in the study, 18,000 parameters: 99.50 % over 1 seed (95 % interval 99.3" in text
     assert "No row of the study is trained." in text
     assert "Not estimated here: that takes all 48 rows of tables 1 to 4." in text
-    assert "With one seed a row, the variance between seeds is unknown." in text
+    assert "With one seed per row, the variance between seeds is unknown." in text
     assert rows(text)["Batch size 64 beats 128"][2:] == ["not all rows are trained", "**not tested**"]
     assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["parameters", "network_1"]
 

@@ -29,7 +29,7 @@ def of_epoch(results: Results, epoch: int) -> dict[str, Fit]:
 
 
 def of_published(rows: Mapping[str, Published]) -> dict[str, Fit]:
-    """Fit the published figures, one a row."""
+    """Fit the published figures, one per row."""
     return fits(_run(name, row, 0, row.test_accuracy) for name, row in rows.items())
 
 

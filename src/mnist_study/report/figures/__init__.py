@@ -1,1 +1,1 @@
-"""The report's figures as SVG, one kind a file."""
+"""The report's figures as SVG, one kind per file."""

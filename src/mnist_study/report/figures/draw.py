@@ -73,7 +73,7 @@ def _stars(results: Results) -> list[Star]:
 
 
 def _bars(published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, list[Bar]]:
-    """Give a bar for each comparison, a list a design."""
+    """Give a bar for each comparison, by design."""
     found = {}
     for design in DESIGNS:
         theirs, own = published[design.title].effects, ours[design.title].effects if design.title in ours else {}

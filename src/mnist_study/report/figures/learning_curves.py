@@ -10,7 +10,7 @@ from mnist_study.report.figures.card import PALETTE, card, target_line
 
 @dataclass(frozen=True)
 class Curve:
-    """Test accuracies in percent, one an epoch; curves of one `kind` share a colour, and the legend names it."""
+    """Test accuracies in percent, one per epoch; curves of one `kind` share a colour, and the legend names it."""
 
     kind: str
     accuracies: Sequence[float]

@@ -1,4 +1,4 @@
-"""The page of the report, in Markdown, one section a file: the result first."""
+"""The page of the report, in Markdown, one section per file: the result first."""
 
 from collections.abc import Collection, Sequence
 

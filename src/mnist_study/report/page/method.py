@@ -14,7 +14,7 @@ def method(results: Results) -> str:
         f"The networks of a row differ by their seed, with a standard deviation of {noise.sd:.3f} points"
         f" ({noise.df} degrees of freedom; {spread})."
         if noise
-        else "With one seed a row, the variance between seeds is unknown."
+        else "With one seed per row, the variance between seeds is unknown."
     )
     goal = results.target.accuracy
     low, high = wilson(goal)

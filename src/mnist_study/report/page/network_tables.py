@@ -30,7 +30,7 @@ def _section(network: Network, picture: str) -> str:
         )
         for number, layer in enumerate(network.layers, 1)
     ]
-    totals = f"{network.parameters:,} parameters, {network.multiply_accumulates:,} multiply-accumulates an image"
+    totals = f"{network.parameters:,} parameters, {network.multiply_accumulates:,} multiply-accumulates per image"
     return (
         f"### {title(network)}\n\n{totals}; {count(len(network.variants), 'variant')}.\n\n"
         f"![Diagram of {title(network)}](figures/{picture}.svg)\n\n"

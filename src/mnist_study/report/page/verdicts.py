@@ -15,7 +15,7 @@ NAMES = {"batch_size": "batch size"}
 def claims_table(claims: Sequence[Claim]) -> str:
     """Give every claim with its verdict."""
     note = (
-        "A verdict rests on the networks trained here; the study's own figures, one run a row, stand beside them."
+        "A verdict rests on the networks trained here; the study's own figures, one run per row, stand beside them."
         " Differences are in points of test accuracy, with 95 % intervals, from the models under [Effects](#effects)."
         " *Supported* and *contradicted* are significant differences, *contradicted* with the opposite sign: p below"
         " 0.05 after Holm's adjustment for all comparisons. Otherwise the verdict is *inconclusive*. For counts of rows"

@@ -138,6 +138,18 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ),
         ({"train__engine": "fast", "variants__first__device": "cuda"}, r"variants\.first\.device: engine fast on"),
         ({"train__device": "cuda", "variants__first__engine": "fast"}, r"variants\.first\.engine: engine fast on"),
+        (
+            {"train__nesterov": True, "train__momentum": 0},
+            r"train\.nesterov: nesterov with momentum 0 given; allowed with nesterov is a momentum above 0",
+        ),
+        (
+            {"train__nesterov": True, "variants__first__momentum": 0},
+            r"variants\.first\.momentum: nesterov with momentum 0",
+        ),
+        (
+            {"train__momentum": 0, "variants__first__nesterov": True},
+            r"variants\.first\.nesterov: nesterov with momentum 0",
+        ),
         ({"train__anneal_strength": 1.5}, r"train\.anneal_strength: 1\.5 given; allowed is less than or equal to 1"),
         (
             {"train__anneal_epochs": 20},

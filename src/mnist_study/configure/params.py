@@ -135,6 +135,9 @@ def _contradictions(raw: dict[str, Any], variants: dict[str, Variant]) -> list[s
         if variant.engine == "fast" and variant.device == "cuda":
             key = _where(raw, name, "device", "engine")
             mistakes.append(f"{key}: engine fast on device cuda given; allowed are fast on cpu and torch on cuda")
+        if variant.nesterov and variant.momentum == 0:
+            key = _where(raw, name, "nesterov", "momentum")
+            mistakes.append(f"{key}: nesterov with momentum 0 given; allowed with nesterov is a momentum above 0")
         if variant.anneal_epochs > variant.epochs:
             key = _where(raw, name, "anneal_epochs", "epochs")
             given = f"{variant.anneal_epochs} anneal_epochs in {variant.epochs} epochs given"

@@ -38,14 +38,15 @@ write_tiny_mnist(folder / "mnist")
 uses = {"train": {}, "evaluate": {}}
 for architecture in sys.argv[2:]:
     forget()
-    from mnist_study.train.replica import train_one
+    from mnist_study.train.replica import read_splits, train_one
     from mnist_study.core.augmentation import Policy
     from mnist_study.core.recipe import Recipe
     policy = Policy.read(folder / "policy.json")
     engine = "fast" if architecture == "vanilla" else "torch"  # kernels take seconds to compile
     changes = {"architecture": architecture, "engine": engine, "seeds": (0,), "epochs": 1}
     recipe = replace(Recipe.read(folder / "recipe.json"), **changes)
-    replica = train_one(recipe, 0, policy, folder / "mnist", lambda sign: None, folder / "checkpoint")
+    splits = read_splits(recipe, folder / "mnist")
+    replica = train_one(recipe, 0, policy, *splits, lambda sign: None, folder / "checkpoint")
     (folder / "seed-0.safetensors").write_bytes(replica.weights)
     uses["train"][architecture] = used()
     forget()

@@ -7,7 +7,7 @@ from pathlib import Path
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train.messages import Note, Progress
-from mnist_study.train.replica import train_one
+from mnist_study.train.replica import read_splits, train_one
 
 
 def main(variant: str) -> None:
@@ -20,7 +20,8 @@ def main(variant: str) -> None:
             print(json.dumps(message.epoch_ended))
             sys.exit()
 
-    train_one(recipe, recipe.seeds[0], policy, Path("data/mnist"), stop_after_first_epoch)
+    splits = read_splits(recipe, Path("data/mnist"))
+    train_one(recipe, recipe.seeds[0], policy, *splits, stop_after_first_epoch)
 
 
 if __name__ == "__main__":

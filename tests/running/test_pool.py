@@ -17,7 +17,7 @@ from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
 from mnist_study.train import replica
 from mnist_study.train.messages import Note, Progress, Replica
-from mnist_study.train.replica import train_one
+from mnist_study.train.replica import read_splits, train_one
 from tests.train.test_training import ROTATE
 
 
@@ -38,7 +38,7 @@ def test_side_by_side_gives_what_each_gives_alone(recipe: Recipe, policy: Path, 
     together = train_all(replace(recipe, seeds=(1, 0)), policy, tiny_mnist, signs.append)
     assert [replica.seed for replica in together] == [1, 0]
     assert {sign.seed for sign in signs if isinstance(sign, Progress)} == {0, 1}
-    alone = train_one(recipe, 1, ROTATE, tiny_mnist, lambda sign: None)
+    alone = train_one(recipe, 1, ROTATE, *read_splits(recipe, tiny_mnist), lambda sign: None)
     assert together[0] == alone
     assert (alone.engine, alone.precision, alone.parameters) == ("torch", "fp32", 6290)
 
@@ -98,7 +98,7 @@ def test_workers_that_are_no_number_are_one_line(given: str, monkeypatch: pytest
 def test_a_validation_split_is_observed_and_not_learnt(recipe: Recipe, tiny_mnist: Path):
     signs: list[Progress | Note] = []
     recipe = replace(recipe, validation=128, epochs=1)
-    replica = train_one(recipe, 0, ROTATE, tiny_mnist, signs.append)
+    replica = train_one(recipe, 0, ROTATE, *read_splits(recipe, tiny_mnist), signs.append)
     assert {"validation_accuracy", "validation_loss", "test_accuracy"} <= set(replica.history[0])
     assert isinstance(signs[-1], Progress)
     assert signs[-1].images == signs[-1].total == 640 - 128

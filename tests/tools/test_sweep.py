@@ -1,6 +1,7 @@
 """A sweep: every variant and seed once, on training images alone."""
 
 import csv
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from mnist_study.core.errors import UserError
+from mnist_study.core.mnist import Split
 from mnist_study.tools import sweep
+from mnist_study.train import replica
+from stages import transforms
+from tests.support import ROOT
 from tests.support.tiny import DIGITS, write_tiny_mnist
 
 PLAN = """
@@ -113,25 +118,90 @@ def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: s
 
 
 def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
-    first = next(iter(sweep.pending(plan, training_images, set())))
+    first = sweep.pending(plan, training_images, {})[0]
     assert sweep.run_task(first) == sweep.run_task(first)
+
+
+def test_a_row_is_what_the_pipelines_training_gives(plan: Path, training_images: Path, tiny_mnist: Path):
+    task = sweep.pending(plan, training_images, {})[0]
+    splits = replica.read_splits(task.recipe, tiny_mnist)
+    trained = replica.train_one(task.recipe, task.seed, task.policy, *splits, lambda message: None)
+    row = sweep.run_task(task)
+    for score in ("train_accuracy", "validation_accuracy", "validation_loss"):
+        assert float(row[score]) == pytest.approx(trained.history[-1][score], abs=0.0006)
+    assert row["parameters"] == str(trained.parameters)
+
+
+def test_a_sweep_normalises_as_the_pipeline_does(
+    plan: Path, training_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    task = sweep.pending(plan, training_images, {})[0]
+    (tmp_path / "build/policies").mkdir(parents=True)
+    (tmp_path / "build/policies/plain.json").write_text(json.dumps({"ranges": task.policy.ranges}))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mnist").symlink_to(training_images)
+    monkeypatch.chdir(tmp_path)
+    transforms.main("plain")
+    written = json.loads((tmp_path / "data/transforms/plain.json").read_text())
+    assert (task.policy.mean, task.policy.sd) == (written["mean"], written["sd"])
 
 
 def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
     plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
     with pytest.raises(UserError, match=r"variants\.first\.validation: 0 given; a sweep scores"):
-        list(sweep.pending(plan, Path("nowhere"), set()))
+        sweep.pending(plan, Path("nowhere"), {})
+
+
+def seen_by_training(task: sweep.Task, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Split], dict[str, str]]:
+    """The splits that the training loop would be given, and the row of a history that is made up."""
+    seen: dict[str, Split] = {}
+
+    def remember(model, engine, recipe, seed, policy, training, observed, report, checkpoint):
+        seen.update(training=training, **observed)
+        best = {"train_accuracy": 9.0, "validation_accuracy": 9.0, "validation_loss": 0.0}
+        last = {"train_accuracy": 1.0, "validation_accuracy": 2.0, "validation_loss": 3.0}
+        return model.to_empty(device="cpu"), [best, last]
+
+    monkeypatch.setattr(replica, "train", remember)
+    row = sweep.run_task(task)
+    return seen, row
 
 
 def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
-    sizes = {}
-
-    def remember(model, engine, recipe, seed, policy, training, observed, report):
-        sizes.update(training=len(training), **{name: len(split) for name, split in observed.items()})
-        best = {"train_accuracy": 9.0, "validation_accuracy": 9.0, "validation_loss": 0.0}
-        return model, [best, {"train_accuracy": 1.0, "validation_accuracy": 2.0, "validation_loss": 3.0}]
-
-    monkeypatch.setattr(sweep, "train", remember)
-    row = sweep.run_task(next(iter(sweep.pending(plan, training_images, set()))))
+    seen, row = seen_by_training(sweep.pending(plan, training_images, {})[0], monkeypatch)
+    sizes = {name: len(split) for name, split in seen.items()}
     assert sizes == {"training": DIGITS["train"] - 128, "validation": 128}
     assert (row["train_accuracy"], row["validation_accuracy"], row["validation_loss"]) == ("1.000", "2.000", "3.0000")
+
+
+def test_the_images_go_to_the_device_of_the_network(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
+    """PyTorch's device without memory stands for a GPU."""
+    task = sweep.pending(plan, training_images, {})[0]
+    seen, _ = seen_by_training(replace(task, recipe=replace(task.recipe, device="meta")), monkeypatch)
+    assert {tensor.device.type for split in seen.values() for tensor in (split.images, split.labels)} == {"meta"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "edited"),
+    [
+        ("train.lr: 0.01", "train.lr: 0.02", "slow"),
+        ("schedulers.step.gamma: 0.5", "train.ema: 0.5", "quick"),
+        ("plain: {}", "plain: {rotation: 7}", "slow, quick"),
+        ("validation: 128", "validation: 64", "slow, quick"),
+    ],
+)
+def test_rows_of_a_trial_that_was_edited_are_refused(
+    plan: Path, training_images: Path, old: str, new: str, edited: str
+):
+    finished = {task.key: task.recipe_hash for task in sweep.pending(plan, training_images, {})}
+    assert sweep.pending(plan, training_images, finished) == []
+    plan.write_text(PLAN.replace(old, new))
+    with pytest.raises(UserError, match=rf"plan\.csv: has rows of another recipe or other images for {edited}; delete"):
+        sweep.pending(plan, training_images, finished)
+
+
+@pytest.mark.parametrize("table", sorted((ROOT / "docs/sweeps").glob("*.csv")), ids=lambda table: table.stem)
+def test_a_table_without_hashes_is_read_and_not_continued(table: Path):
+    assert sweep.means(table).row_count
+    with pytest.raises(UserError, match=rf"{table.name}: has no column recipe_hash, .* another name"):
+        sweep.done(table)

@@ -13,7 +13,7 @@ from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import checkpoint
 from mnist_study.train.messages import Note, Progress, Replica
-from mnist_study.train.replica import train_one
+from mnist_study.train.replica import read_splits, train_one
 from tests.train.test_training import ROTATE
 
 SCHEDULES: dict[str, dict[str, Any]] = {
@@ -38,7 +38,7 @@ def run(recipe: Recipe, images: Path, path: Path | None, cut_after: int | None =
         elif message.epoch_ended and message.epoch == cut_after:
             raise CutError
 
-    return train_one(recipe, 0, ROTATE, images, report, path), notes
+    return train_one(recipe, 0, ROTATE, *read_splits(recipe, images), report, path), notes
 
 
 def cut(recipe: Recipe, images: Path, path: Path, epoch: int) -> None:

@@ -96,10 +96,12 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: P
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from mnist_study.core.augmentation import Policy
-    from mnist_study.train.replica import train_one
+    from mnist_study.train import replica
 
     try:
-        sender.send(train_one(recipe, seed, Policy.read(policy), images, sender.send, checkpoint))
+        training, observed = replica.read_splits(recipe, images)
+        trained = replica.train_one(recipe, seed, Policy.read(policy), training, observed, sender.send, checkpoint)
+        sender.send(trained)
     except BrokenPipeError:
         pass  # nobody is left to tell
     except (UserError, OSError) as error:

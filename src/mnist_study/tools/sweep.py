@@ -3,40 +3,62 @@
     python -m mnist_study.tools.sweep docs/sweeps/learning_rate.yaml
 
 The file is a params.yaml, and `trials`: a name for each set of changes to it, by key. Every variant is trained in every
-trial. A line for each goes to the CSV beside the file as soon as it is there; started again, a sweep goes on where it
-was. DVC has no part in it: what is only tried out needs no cache.
+trial. A row for each goes to the CSV beside the file as soon as it is there; started again, a sweep goes on where it
+was. Each row has a hash of what was trained: rows of a trial that was edited since are refused. DVC has no part in
+it: what is only tried out needs no cache.
 """
 
 import argparse
 import copy
 import csv
 import functools
+import hashlib
+import json
 import multiprocessing
 import statistics
 import tempfile
-from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from multiprocessing.pool import Pool
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 
-from mnist_study import architectures
 from mnist_study.configure import describe, document, params
 from mnist_study.core import mnist
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
-from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import console, pool
-from mnist_study.train import engines
-from mnist_study.train.loop import train
+from mnist_study.train.messages import Note, Progress
+from mnist_study.train.replica import train_one
 from mnist_study.transforms import normalisation
 
-FIELDS = ["trial", "variant", "seed", "parameters", "train_accuracy", "validation_accuracy", "validation_loss"]
-Task = tuple[str, Recipe, int, dict[str, tuple[float, float]], Path]
+SCORES = {"train_accuracy": ".3f", "validation_accuracy": ".3f", "validation_loss": ".4f"}
+FIELDS = ["trial", "variant", "seed", "parameters", *SCORES, "recipe_hash"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the table to be trained, on the images in a folder."""
+
+    trial: str
+    recipe: Recipe
+    seed: int
+    policy: Policy
+    images: Path
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Name the row: trial, variant and seed."""
+        return self.trial, self.recipe.variant, str(self.seed)
+
+    @property
+    def recipe_hash(self) -> str:
+        """Give the first 12 digits of the SHA-256 of recipe and policy; the recipe's list of seeds is no part of it."""
+        trained = [asdict(replace(self.recipe, seeds=())), asdict(self.policy)]
+        return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def main() -> None:
@@ -46,7 +68,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=Path("data/mnist"), help="the folder of MNIST's files")
     given = parser.parse_args()
     table = given.plan.with_suffix(".csv")
-    tasks = list(pending(given.plan, given.images, done(table)))
+    tasks = pending(given.plan, given.images, done(table))
     with _pool() as pool:
         for number, row in enumerate(pool.imap_unordered(run_task, tasks), start=1):
             append(table, row)
@@ -62,20 +84,30 @@ def _pool() -> Pool:
     return multiprocessing.get_context("spawn").Pool(pool.workers(), maxtasksperchild=1)
 
 
-def pending(plan: Path, images: Path, finished: set[tuple[str, ...]]) -> Iterator[Task]:
-    """Give what is to be trained, seed by seed; raises UserError for a variant that holds out no images."""
-    tasks: list[Task] = []
-    for trial, checked in trials(plan).items():
-        for recipe in checked.recipes:
-            if not recipe.validation:
-                raise UserError(f"variants.{recipe.variant}.validation: 0 given; a sweep scores images held out")
-            ranges = checked.policies[recipe.augmentation].ranges()
-            policy = {name: (low, high) for name, (low, high) in ranges.items()}
-            tasks += [(trial, recipe, seed, policy, images) for seed in recipe.seeds]
-    for task in sorted(tasks, key=lambda task: task[2]):
-        trial, recipe, seed, *_ = task
-        if (trial, recipe.variant, str(seed)) not in finished:
-            yield task
+def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> list[Task]:
+    """Give what is to be trained, seed by seed; `finished` has the hash of each row that the table has.
+
+    All is normalised as in the pipeline, by all training images. Raises UserError for a variant that holds out no
+    images, and where the table has rows of another recipe.
+    """
+    checked = trials(plan)
+    for recipe in [recipe for each in checked.values() for recipe in each.recipes]:
+        if not recipe.validation:
+            raise UserError(f"variants.{recipe.variant}.validation: 0 given; a sweep scores images held out")
+    mean, sd = normalisation.measure(mnist.training_split(images).images)
+    tasks = []
+    for trial, each in checked.items():
+        for recipe in each.recipes:
+            ranges = each.policies[recipe.augmentation].ranges()
+            policy = Policy(mean, sd, {name: (low, high) for name, (low, high) in ranges.items()})
+            tasks += [Task(trial, recipe, seed, policy, images) for seed in recipe.seeds]
+    edited = {task.trial: None for task in tasks if finished.get(task.key, task.recipe_hash) != task.recipe_hash}
+    if edited:
+        raise UserError(
+            f"{plan.with_suffix('.csv')}: has rows of another recipe or other images for {', '.join(edited)};"
+            " delete these rows or rename the trials"
+        )
+    return [task for task in sorted(tasks, key=lambda task: task.seed) if task.key not in finished]
 
 
 def trials(plan: Path) -> dict[str, params.Plan]:
@@ -108,26 +140,27 @@ def trials(plan: Path) -> dict[str, params.Plan]:
 
 
 def run_task(task: Task) -> dict[str, str]:
-    """Train one seed of one variant; give its row of the table."""
-    trial, recipe, seed, ranges, images = task
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    training, held_out = mnist.hold_out(mnist.training_split(images), recipe.validation)
-    policy = Policy(*normalisation.measure(training.images), ranges)
-    torch.manual_seed(stream("weights", seed))
-    model = architectures.build(recipe.architecture, **recipe.model).to(recipe.device)
-    engine = engines.choose(recipe, model, len(training), print)
-    _, history = train(model, engine, recipe, seed, policy, training, {"validation": held_out}, lambda sign: None)
-    last = history[-1]
-    scores = {name: f"{last[name]:.3f}" for name in ("train_accuracy", "validation_accuracy")}
-    loss = f"{last['validation_loss']:.4f}"
-    about = {"trial": trial, "variant": recipe.variant, "seed": str(seed)}
-    return about | {"parameters": str(architectures.count_parameters(model))} | scores | {"validation_loss": loss}
+    """Train one seed of one variant as the pipeline does, but with no look at test images; give its row."""
+    training, held_out = mnist.hold_out(mnist.training_split(task.images), task.recipe.validation)
+    observed = {"validation": held_out}
+    replica = train_one(task.recipe, task.seed, task.policy, training, observed, _show_notes)
+    scores = [format(replica.history[-1][score], digits) for score, digits in SCORES.items()]
+    return dict(zip(FIELDS, [*task.key, str(replica.parameters), *scores, task.recipe_hash], strict=True))
 
 
-def done(table: Path) -> set[tuple[str, ...]]:
-    """Give the trials, variants and seeds that the table has."""
-    return {(row["trial"], row["variant"], row["seed"]) for row in rows(table)}
+def _show_notes(message: Progress | Note) -> None:
+    if isinstance(message, Note):
+        print(message.text)
+
+
+def done(table: Path) -> dict[tuple[str, ...], str]:
+    """Give the hash of each trial, variant and seed in the table; raises UserError for one without that column."""
+    known = rows(table)
+    if known and "recipe_hash" not in known[0]:
+        raise UserError(
+            f"{table}: has no column recipe_hash, so nothing says what was trained; copy the plan to another name"
+        )
+    return {(row["trial"], row["variant"], row["seed"]): row["recipe_hash"] for row in known}
 
 
 def rows(table: Path) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ import torch
 from mnist_study import architectures
 from mnist_study.core import mnist, weights
 from mnist_study.core.augmentation import Policy
+from mnist_study.core.mnist import Split
 from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import engines
@@ -16,17 +17,30 @@ from mnist_study.train.loop import train
 from mnist_study.train.messages import Note, Progress, Replica
 
 
+def read_splits(recipe: Recipe, images: Path) -> tuple[Split, dict[str, Split]]:
+    """Read from the folder of the IDX files what the pipeline learns, and what it observes: `test`, maybe `validation`.
+
+    Raises UserError naming the file that cannot be read.
+    """
+    training = mnist.training_split(images)
+    observed = {"test": mnist.test_split(images)}
+    if recipe.validation:
+        training, observed["validation"] = mnist.hold_out(training, recipe.validation)
+    return training, observed
+
+
 def train_one(
     recipe: Recipe,
     seed: int,
     policy: Policy,
-    images: Path,
+    training: Split,
+    observed: dict[str, Split],
     report: Callable[[Progress | Note], None],
     checkpoint: Path | None = None,
 ) -> Replica:
-    """Build and train one seed on one thread, observing the test images and, if there is one, the validation split.
+    """Build and train one seed on one thread; the history scores each `observed` split by name after every epoch.
 
-    `images` is the folder of the IDX files; `checkpoint` is the file to resume from and to save to, None for neither.
+    The splits are on the processor. `checkpoint` is the file to resume from and to save to, None for neither.
     Raises UserError where training does.
     """
 
@@ -35,10 +49,6 @@ def train_one(
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    training = mnist.training_split(images)
-    observed = {"test": mnist.test_split(images)}
-    if recipe.validation:
-        training, observed["validation"] = mnist.hold_out(training, recipe.validation)
     torch.manual_seed(stream("weights", seed))
     model = architectures.build(recipe.architecture, **recipe.model)
     engine = engines.choose(recipe, model, len(training), note)

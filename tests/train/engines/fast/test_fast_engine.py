@@ -13,7 +13,7 @@ from torch import nn
 from mnist_study import architectures
 from mnist_study.core.recipe import Recipe
 from mnist_study.train.engines.fast import FastEngine, unsupported
-from mnist_study.train.replica import train_one
+from mnist_study.train.replica import read_splits, train_one
 from tests.support.float64 import ARCHITECTURES, IMAGES, digits, networks, reference, relative, with_choices_of
 from tests.train.test_training import ROTATE
 
@@ -118,9 +118,9 @@ def test_equal_seeds_drop_equal_pixels_and_the_next_step_drops_others(recipe: Re
 def test_an_epoch_goes_as_in_the_torch_engine(recipe: Recipe, tiny_mnist: Path):
     """Ten steps at a rate that makes rounding grow but little: the curves lie on one another."""
     calm = replace(recipe, architecture="vanilla", lr=0.01, epochs=1)
-    rows = {}
+    rows, splits = {}, read_splits(calm, tiny_mnist)
     for name in ("torch", "fast"):
-        rows[name] = train_one(replace(calm, engine=name), 0, ROTATE, tiny_mnist, lambda sign: None)
+        rows[name] = train_one(replace(calm, engine=name), 0, ROTATE, *splits, lambda sign: None)
     assert (rows["torch"].engine, rows["fast"].engine) == ("torch", "fast")
     ours, theirs = rows["fast"].history[0], rows["torch"].history[0]
     assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-3)

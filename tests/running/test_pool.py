@@ -4,17 +4,19 @@ import json
 import multiprocessing
 import os
 import signal
+import traceback
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+import torch
 
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
-from mnist_study.running import pool
+from mnist_study.running import console, pool
 from mnist_study.train import replica
 from mnist_study.train.messages import Note, Progress, Replica
 from mnist_study.train.replica import read_splits, train_one
@@ -127,18 +129,61 @@ def test_a_killed_process_is_named(recipe: Recipe, policy: Path, tiny_mnist: Pat
         train_all(replace(recipe, seeds=(0,), epochs=50), policy, tiny_mnist, kill)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
-def test_too_little_memory_is_one_line(
-    error: Exception, recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
-):
+def work_that_raises(
+    error: Exception, recipe: Recipe, policy: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> Exception:
+    """What a process sends whose training raises this."""
+
     def train_one(*arguments: object) -> None:
         raise error
 
     monkeypatch.setattr(replica, "train_one", train_one)
     monkeypatch.setattr(pool, "_end_with_parent", lambda: None)
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    pool._work(sender, recipe, 0, policy, tiny_mnist, Path("none"))
-    assert "seed 0: not enough memory; fewer seeds at once (MNIST_STUDY_WORKERS=1)" in str(receiver.recv())
+    pool._work(sender, recipe, 0, policy, images, Path("none"))
+    return receiver.recv()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_too_little_memory_is_one_line(
+    error: Exception, recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sent = work_that_raises(error, recipe, policy, tiny_mnist, monkeypatch)
+    assert str(sent).startswith("seed 0: not enough memory; fewer seeds at once (MNIST_STUDY_WORKERS=1)")
+
+
+def test_torch_says_that_memory_is_missing_in_the_words_that_are_looked_for():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert pool._is_out_of_memory(caught.value)
+
+
+def test_another_error_that_speaks_of_memory_is_let_through(
+    recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    error = RuntimeError("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        work_that_raises(error, recipe, policy, tiny_mnist, monkeypatch)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), UserError("a mistake"), OSError(28, "No space left", "file")])
+def test_debug_shows_the_traceback_of_the_process(
+    error: Exception, recipe: Recipe, policy: Path, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sent = work_that_raises(error, recipe, policy, tiny_mnist, monkeypatch)
+    monkeypatch.setenv("MNIST_STUDY_DEBUG", "1")
+    with pytest.raises(type(sent)) as caught, console.plain_errors():
+        raise sent
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "in train_one\n    raise error\n" in shown
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x00\x00", b"\x00\x00\x00\x09half", b"\x00\x00\x00\x04none"])

@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -104,13 +105,23 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: P
         sender.send(trained)
     except BrokenPipeError:
         pass  # nobody is left to tell
-    except (UserError, OSError) as error:
-        sender.send(error)
-    except (MemoryError, RuntimeError) as error:  # torch's words for it are those of a RuntimeError
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+    except Exception as error:
+        told = error
+        if _is_out_of_memory(error):
+            advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
+            told = UserError(f"seed {seed}: not enough memory; {advice}")
+        elif not isinstance(error, UserError | OSError):
             raise
-        advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
-        sender.send(UserError(f"seed {seed}: not enough memory; {advice}"))
+        told.add_note(traceback.format_exc())  # the parent shows it with --debug
+        sender.send(told)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether memory is missing; torch has a class for a GPU's, for the processor's only these words."""
+    import torch
+
+    words = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(each in str(error) for each in words)
 
 
 def _end_with_parent() -> None:

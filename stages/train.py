@@ -1,5 +1,6 @@
 """Train one variant, once per seed: weights and history, written when every seed is done."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,8 @@ def main(variant: str) -> None:
     """Read the recipe, its policy and the images; write models/<variant>/ and results/training/<variant>.json.
 
     Until then build/checkpoints/<variant>/ holds checkpoints, build/progress/<variant>.json how far it is, and the
-    report's table of learning curves each epoch so far.
+    report's table of learning curves each epoch so far. build/trained_on/<variant>.json, which `report` takes over, is
+    no out: equal weights of two machines would have two hashes.
     """
     recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
     policy = Path("data/transforms") / f"{recipe.augmentation}.json"
@@ -31,8 +33,10 @@ def main(variant: str) -> None:
         "precision": trained[0].precision,
         "replicas": [{"seed": replica.seed, "history": replica.history} for replica in trained],
     }
-    text = json.dumps(results, indent=2, sort_keys=True) + "\n"
-    files.write(Path("results/training") / f"{variant}.json", text.encode())
+    content = (json.dumps(results, indent=2, sort_keys=True) + "\n").encode()
+    files.write(Path("results/training") / f"{variant}.json", content)
+    trained_on = {"results_md5": hashlib.md5(content, usedforsecurity=False).hexdigest(), **trained[0].environment}
+    files.write(Path("build/trained_on") / f"{variant}.json", json.dumps(trained_on).encode())
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 

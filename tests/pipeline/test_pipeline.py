@@ -18,6 +18,11 @@ def test_a_second_repro_does_nothing_and_metrics_hold_the_contract(finished: Che
     assert list(variants) == [ONE, TWO]
     assert {"test_accuracy", "test_loss", "train_accuracy", "parameters", "epochs", "seeds"} <= set(variants[ONE])
     assert variants[ONE]["parameters"] == 6290
+    trained_on = json.loads((finished.folder / "metrics" / "trained_on.json").read_text())
+    assert [list(entry["packages"]) for entry in trained_on.values()] == [
+        ["numpy", "torch"],
+        ["halide", "numpy", "torch"],
+    ]
     for name, engine in ((ONE, "torch"), (TWO, "fast")):
         trained, evaluated = (
             json.loads((finished.folder / "results" / kind / f"{name}.json").read_text())

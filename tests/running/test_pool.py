@@ -69,7 +69,7 @@ def test_as_many_at_once_as_there_are_workers_and_the_last_may_end_first(
 
     def receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Replica:
         running.remove(seed)
-        return Replica(seed, b"", [], 0, "torch", "fp32")
+        return Replica(seed, b"", [], 0, "torch", "fp32", {})
 
     monkeypatch.setattr(pool, "workers", lambda: 2)
     monkeypatch.setattr(pool, "_start", start)

@@ -11,7 +11,7 @@ import torch
 from mnist_study.core import files
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
-from mnist_study.train import checkpoint
+from mnist_study.train import checkpoint, environment
 from mnist_study.train.messages import Note, Progress, Replica
 from mnist_study.train.replica import read_splits, train_one
 from tests.train.test_training import ROTATE
@@ -188,16 +188,14 @@ def test_whatever_decides_the_bytes_is_part_of_the_identity(recipe: Recipe, monk
     found |= {name: checkpoint.identity(**{**facts, **change}) for name, change in changes(recipe).items()}
     code = checkpoint._code()
     edited = {"mnist_study.train.loop": "0" * 64}
-    for name, part, other in (
-        ("other code", "_code", lambda: code | edited),
-        ("another processor", "_processor", lambda: ["another"]),
+    for name, module, part, other in (
+        ("other code", checkpoint, "_code", lambda: code | edited),
+        ("another processor", environment, "cpuinfo", lambda *keys: ["another"]),
+        ("other packages", environment.metadata, "version", lambda name: "9.9"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, part, other)
+            patch.setattr(module, part, other)
             found[name] = checkpoint.identity(**facts)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint.metadata, "version", lambda name: "9.9")
-        found["other packages"] = checkpoint.identity(**facts)
     assert len(set(found.values())) == len(found) == 12
 
 

@@ -5,11 +5,9 @@ The file is three parts: the SHA-256 of the rest on a line, JSON on a line, and 
 
 import hashlib
 import json
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from mnist_study.core import files
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
+from mnist_study.train import environment
 from mnist_study.train.engines import Engine
 
 CODE = ("mnist_study.architectures", "mnist_study.core", "mnist_study.train")  # what `train` depends on in dvc.yaml
@@ -105,8 +104,8 @@ def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split]
         "splits": {name: [_sha256(t.numpy()) for t in (split.images, split.labels)] for name, split in splits.items()},
         "engine": [engine.name, engine.precision],
         "code": _code(),
-        "packages": {name: metadata.version(name) for name in ("torch", "numpy", "halide") if name in sys.modules},
-        "processor": _processor(),
+        "environment": environment.describe(recipe.device, engine.name),
+        "flags": environment.cpuinfo("flags", "Features"),
     }
     return _sha256(json.dumps(facts, sort_keys=True).encode())
 
@@ -115,18 +114,6 @@ def _code() -> dict[str, str]:
     """Give the SHA-256 of every loaded module that training depends on."""
     files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith(CODE)}
     return {name: _sha256(Path(file).read_bytes()) for name, file in files.items() if file}
-
-
-def _processor() -> list[str]:
-    """Tell the processor's kind and instructions, and the GPU if there is one."""
-    facts = [platform.machine(), platform.processor(), torch.backends.cpu.get_cpu_capability()]
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        first = cpuinfo.read_text().split("\n\n")[0].splitlines()
-        facts += [line for line in first if line.startswith(("model name", "flags", "Features"))]
-    if torch.cuda.is_available():
-        facts.append(torch.cuda.get_device_name())
-    return facts
 
 
 def _sha256(data: Any) -> str:  # noqa: ANN401 - whatever holds bytes

@@ -32,7 +32,7 @@ class Replica:
     """What training one seed gave.
 
     `weights` are a safetensors file's bytes, `history` has a row per epoch; `engine` and `precision` are those that
-    really ran.
+    really ran, on what `environment` describes.
     """
 
     seed: int
@@ -41,3 +41,4 @@ class Replica:
     parameters: int
     engine: str
     precision: str
+    environment: dict[str, Any]

@@ -11,7 +11,7 @@ from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
 from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
-from mnist_study.train import engines
+from mnist_study.train import engines, environment
 from mnist_study.train.checkpoint import Checkpoint, identity
 from mnist_study.train.loop import train
 from mnist_study.train.messages import Note, Progress, Replica
@@ -66,4 +66,5 @@ def train_one(
         parameters=architectures.count_parameters(trained),
         engine=engine.name,
         precision=engine.precision,
+        environment=environment.describe(recipe.device, engine.name),
     )

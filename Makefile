@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params doctor plots test test-slow test-faults test-experiments test-pages \
+.PHONY: help setup repro study review params doctor plots readme test test-slow test-faults test-experiments test-pages \
         test-cluster test-bytes fuzz bench bench-target check format lock dag clean
 
 help: ## list the targets
@@ -54,6 +54,9 @@ review: setup ## print what this branch changes against BASE (main), as Markdown
 plots: setup ## write dvc_plots/index.html, which opens without network
 	.venv/bin/python -m mnist_study.tools.vega dvc_plots/vega
 	.venv/bin/dvc plots show
+
+readme: setup ## write the results in README.md from metrics/
+	.venv/bin/python -m mnist_study.tools.readme
 
 test: setup ## run the default tests (one to two minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"

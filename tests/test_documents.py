@@ -1,7 +1,6 @@
-"""What README and docs say is what is there: figures, tables, the diagram, targets, links."""
+"""What README and docs say is what is there: results, the diagram, figures of sweeps, targets, links."""
 
 import csv
-import json
 import re
 import subprocess
 import sys
@@ -10,14 +9,10 @@ from statistics import fmean
 
 import pytest
 
-from mnist_study.report.analysis.intervals import agrees, difference_interval
-from mnist_study.report.results import metrics
-from mnist_study.report.results.outcomes import read_published
-from mnist_study.tools import show_networks as networks
+from mnist_study.tools import readme
 from tests.support import ROOT
 
 README = (ROOT / "README.md").read_text()
-PUBLISHED = read_published(ROOT / "reference" / "published.csv")
 DOCUMENTS = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
@@ -28,69 +23,34 @@ def committed(name: str) -> str:
     return done.stdout if done.returncode == 0 else (ROOT / name).read_text()
 
 
-def fenced(language: str) -> list[str]:
-    """The README's code blocks in one language."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
-    return [text for name, text in blocks if name == language]
+def test_the_results_are_those_of_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in (
+        "README.md",
+        "params.yaml",
+        "metrics/summary.json",
+        "metrics/variants.json",
+        "reference/published.csv",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(committed(name))
+    monkeypatch.chdir(tmp_path)
+    readme.main()
+    assert (tmp_path / "README.md").read_text() == committed("README.md"), "`make readme` writes the results anew"
 
 
-def results() -> list[str]:
-    """What README's opening says of the results, line by line, from metrics/ and the published table."""
-    summary, variants = (json.loads(committed(f"metrics/{name}.json")) for name in ("summary", "variants"))
-    study, champions = summary["study"], [summary[name] for name in metrics.CHAMPIONS if name in summary]
-    rows = {name: row for name, row in PUBLISHED.items() if name in variants}
-    lines = [
-        f"**{study['variants']} of the study's {len(PUBLISHED)} rows, {study['replicas']} networks: mean test accuracy"
-        f" {study['mean_test_accuracy']:.3f} % here, {study['published_mean_test_accuracy']:.3f} % published for the"
-        f" same rows; at 99.40 % or more: {study['variants_at_target']} here,"
-        f" {study['published_variants_at_target']} published.**"
-    ]
-    for number in range(1, 7):
-        table = [row for row in PUBLISHED.values() if row.table == number]
-        here = {name: row for name, row in rows.items() if row.table == number}
-        if here:
-            ours = fmean(variants[name]["test_accuracy"] for name in here)
-            theirs = fmean(row.test_accuracy for row in here.values())
-            lines.append(
-                f"| {number} | `{table[0].architecture}` | {table[0].parameters:,} | {len(here)} of {len(table)} |"
-                f" {theirs:.2f} | {ours:.2f} | {ours - theirs:+z.2f} |"
-            )
-    lines += [
-        f"- `{champion['variant']}`, not in the study: {champion['parameters']:,} parameters,"
-        f" {champion['test_accuracy']:.2f} ± {variants[champion['variant']]['test_accuracy_sd']:.2f} % over"
-        f" {champion['seeds']} seeds."
-        for champion in champions
-    ]
-    lines.append(f"- Best row: `{study['best_variant']}`, {study['best_test_accuracy']:.2f} %.")
-    noise = [agrees(variants[n]["test_accuracy"], row.test_accuracy, variants[n]["seeds"]) for n, row in rows.items()]
-    lines.append(
-        f"- {sum(noise)} of {len(noise)} rows differ from the published figure within noise; two single runs may differ"
-        f" by {difference_interval(99.4, 99.4)[1]:.2f} points by chance."
-    )
-    return lines
+def graph(mermaid: str) -> tuple[set[str], set[tuple[str, str]]]:
+    """The nodes and the edges of a diagram, by the nodes' names; its direction is left out."""
+    names = dict(re.findall(r'(\w+)\["(\w+)"\]', mermaid))
+    return set(names.values()), {(names[one], names[other]) for one, other in re.findall(r"(\w+)-->(\w+)", mermaid)}
 
 
-def test_the_opening_is_drawn_from_metrics():
-    opening = committed("README.md").split("## Quickstart")[0]
-    for line in results():
-        assert f"{line}\n" in opening
-        opening = opening.replace(f"{line}\n", "")
-    # No other figure stands there but the study's aim and the number of test images.
-    left = re.findall(r"\d[\d,.]*\d|\d", opening)
-    assert set(left) <= {"99.4", "20", "20,000", "10,000"}
-
-
-def test_the_diagram_is_what_dvc_draws():
+def test_the_diagram_has_the_stages_and_arrows_that_dvc_draws():
     command = [Path(sys.executable).parent / "dvc", "dag", "--mermaid", "--collapse-foreach-matrix"]
     drawn = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    (block,) = fenced("mermaid")
-    assert block.split() == drawn.split()
-
-
-def test_the_table_of_networks_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]):
-    networks.main([])
-    printed = capsys.readouterr().out
-    assert any(block.split() == printed.split() for block in fenced(""))
+    (block,) = re.findall(r"^```mermaid\n(.*?)^```$", README, re.M | re.S)
+    stages, _ = graph(drawn)
+    assert {"configure", "train", "report"} <= stages
+    assert graph(block) == graph(drawn)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

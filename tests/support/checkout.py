@@ -69,8 +69,8 @@ class Checkout:
         path.write_text(text.replace(old, new))
 
 
-def write_copy(folder: Path, mnist: Path) -> None:
-    """Copy what git tracks or would track, less the study's results, with tiny data and params."""
+def copy_tracked(folder: Path, left_behind: tuple[str, ...] = ()) -> None:
+    """Copy what git tracks or would track, as it stands in the working tree."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -78,9 +78,14 @@ def write_copy(folder: Path, mnist: Path) -> None:
         check=True,
     )
     for name in listed.stdout.decode().split("\0"):
-        if name and not name.startswith(LEFT_BEHIND) and (ROOT / name).is_file():
+        if name and not name.startswith(left_behind) and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+
+
+def write_copy(folder: Path, mnist: Path) -> None:
+    """Copy the project, less the study's results, with tiny data and params."""
+    copy_tracked(folder, LEFT_BEHIND)
     (folder / "params.yaml").write_text(PARAMS)
     contents = folder / "src" / "mnist_study" / "download" / "contents.py"
 

@@ -170,8 +170,7 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     command = study(cluster, "--dirty")
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=checkout.folder, stdout=pipe, stderr=pipe, text=True) as driver:
-        wait_until(lambda: bool(workers("good")) or driver.poll() is not None, seconds=240)
-        time.sleep(3)
+        wait_until(lambda: training("good") or driver.poll() is not None, seconds=240)
         for pid in workers("good"):
             os.kill(pid, signal.SIGKILL)
         said, errors = driver.communicate()
@@ -200,6 +199,11 @@ def trainings() -> list[str]:
         except OSError:
             continue
     return found
+
+
+def training(job: str) -> bool:
+    """Tell whether a worker's DVC has begun to train, so that it holds the stage."""
+    return any(f"stages.train {job} " in command for command in trainings())
 
 
 def workers(job: str) -> list[int]:

@@ -110,15 +110,22 @@ def test_what_runs_ends_with_the_study(deaf: bool, tmp_path: Path, recorder: Rec
 
 
 @pytest.mark.parametrize(
-    ("log", "status", "words"),
+    ("log", "words"),
     [
-        ("error: variants.a: no\nerror: variants.a: luck\nERROR: failed\n", 1, "variants.a: no\nvariants.a: luck"),
-        ("Traceback:\n  File\nValueError: no luck\n\n", 1, "exit status 1 after: ValueError: no luck"),
-        ("", 255, "exit status 255"),
+        ("error: variants.a: no\nerror: variants.a: luck\nERROR: failed\n", "variants.a: no\nvariants.a: luck"),
+        ("Traceback:\n  File\nValueError: no luck\n\n", "dvc repro: exit status 1 after: ValueError: no luck"),
+        ("one\ntwo\nERROR: failed\n\nTry\nagain\n", "dvc repro: exit status 1 after: two; ERROR: failed"),
+        ("ERROR: is busy\n  by 46\n", "dvc repro: exit status 1 after: ERROR: is busy"),
+        ("", "dvc repro: exit status 1"),
     ],
 )
-def test_the_last_words_of_a_command_say_why_it_failed(log: str, status: int, words: str):
-    assert last_words(log, status) == words
+def test_the_last_words_of_a_command_say_why_it_failed(log: str, words: str):
+    assert last_words(log, "dvc repro: exit status 1") == words
+
+
+def test_a_command_that_says_nothing_is_named_with_its_exit_status(recorder: Recorder, tmp_path: Path):
+    failed = runner.run([variant("a", "exit(255)")], 1, tmp_path, 1, recorder)
+    assert failed == {"a": f"dvc -c exit(255): exit status 255; see {tmp_path / 'a.log'}"}
 
 
 def test_a_line_says_how_far_a_training_is():

@@ -32,7 +32,8 @@ class Running:
         """Tell whether all is done; where one command is, start the next. Raises UserError where one failed."""
         status = self.process.poll()
         if status:
-            raise UserError(f"{last_words(self.log.read_text(errors='replace'), status)}; see {self.log}")
+            words = last_words(self.log.read_text(errors="replace"), f"{self.command}: exit status {status}")
+            raise UserError(f"{words}; see {self.log}")
         if status is None:
             return False
         if self.commands:
@@ -42,9 +43,11 @@ class Running:
 
     def _start(self) -> subprocess.Popen[bytes]:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        command = self.commands.pop(0)
+        self.command = " ".join(["dvc", *command])  # for an error; not --quiet, which hides DVC's own errors
         with self.log.open("ab") as file:
             return subprocess.Popen(  # noqa: S603 - plan.py's commands
-                [*dvc.COMMAND, *self.commands.pop(0)],
+                [*dvc.COMMAND, *command],
                 env={**os.environ, "PATH": path, WORKERS: str(self.workers)},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -69,13 +72,15 @@ def stop(jobs: Iterable[Running]) -> None:
         time.sleep(0.2)
 
 
-def last_words(log: str, status: int) -> str:
-    """Say why a command failed: the errors in its log, else its exit status and the last line."""
+def last_words(log: str, end: str) -> str:
+    """Say why a command failed: our errors in its log, else its end, the last line of the stage and DVC's error."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     if errors:
         return "\n".join(errors)
-    return f"exit status {status}" + (f" after: {lines[-1]}" if lines else "")
+    dvc = next((number for number, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines))
+    said = lines[max(dvc - 1, 0) : dvc + 1]
+    return end + (f" after: {'; '.join(said)}" if said else "")
 
 
 def _prepare() -> None:

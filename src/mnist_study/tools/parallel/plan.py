@@ -44,7 +44,7 @@ def stale(status: Collection[str], recipes: Sequence[Recipe]) -> list[Job]:
 
 def single(stage: str) -> tuple[str, ...]:
     """Give the command that runs one stage, where it is stale, and none that it needs."""
-    return "repro", "--quiet", "--single-item", stage
+    return "repro", "--single-item", stage
 
 
 def at_once(seeds: Sequence[int], cores: int) -> int:

@@ -85,5 +85,5 @@ def test_a_push_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(worker, "PAUSES", (0.0,))
     monkeypatch.setattr(worker, "PUSH_SECONDS", 0.1)
     monkeypatch.setattr(worker, "SECONDS", 0.05)
-    with pytest.raises(UserError, match=r"^dvc push: no end after 0 s; see build/logs/a\.push\.log$"):
+    with pytest.raises(UserError, match=r"^dvc push .* far train@a: no end after 0 s; see build/logs/a\.push\.log$"):
         worker.push(Job("a", (("repro", "train@a"),)), "far")

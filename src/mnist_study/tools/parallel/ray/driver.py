@@ -10,7 +10,7 @@ from mnist_study.tools import dvc, lockfile
 from mnist_study.tools.parallel.display import display
 from mnist_study.tools.parallel.plan import Job
 from mnist_study.tools.parallel.ray import payload
-from mnist_study.tools.parallel.ray.worker import LOGS, PROGRESS, Outcome
+from mnist_study.tools.parallel.ray.worker import LOGS, PROGRESS, TRAINED_ON, Outcome
 
 LOCK = Path("dvc.lock")
 CAME = Path("build/cluster")  # evaluations as workers tell them, for the display
@@ -34,7 +34,7 @@ def check(remote: str | None, dirty: bool) -> str:
 
 def pull(remote: str) -> Job:
     """Give the job that fetches what dvc.lock names and the remote has."""
-    return Job("pull", (("pull", "--quiet", "--allow-missing", "--force", "--remote", remote),))
+    return Job("pull", (("pull", "--allow-missing", "--force", "--remote", remote),))
 
 
 def train(jobs: Sequence[Job], address: str, remote: str) -> dict[str, str]:
@@ -48,8 +48,10 @@ def train(jobs: Sequence[Job], address: str, remote: str) -> dict[str, str]:
 
 
 def keep(job: Job, outcome: Outcome) -> None:
-    """Keep what a worker tells: its log, and where all went well its entries of dvc.lock."""
+    """Keep what a worker tells: its log and what it trained on, and where all went well its entries of dvc.lock."""
     files.write(LOGS / f"{job.name}.log", outcome.log.encode())
+    if outcome.trained_on:
+        files.write(TRAINED_ON / f"{job.name}.json", outcome.trained_on.encode())
     if not outcome.failure:
         files.write(CAME / "evaluation" / f"{job.name}.json", outcome.evaluation.encode())
         lockfile.merge(LOCK, outcome.lock)

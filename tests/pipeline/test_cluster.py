@@ -171,10 +171,12 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=checkout.folder, stdout=pipe, stderr=pipe, text=True) as driver:
         wait_until(lambda: training("good") or driver.poll() is not None, seconds=240)
-        for pid in workers("good"):
+        killed = workers("good")
+        for pid in killed:
             os.kill(pid, signal.SIGKILL)
         said, errors = driver.communicate()
     assert driver.returncode == 1, errors
+    assert killed
     assert "2 of 4 variants to train on the cluster" in said
     assert re.search(r"^good: done in ", said, re.M)
     assert re.search(r"^error: bad: on \S+: variants\.bad: .*; see build/logs/bad\.log$", errors, re.M)

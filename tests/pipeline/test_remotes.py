@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.core.errors import UserError
 from mnist_study.tools.parallel.plan import Job, single
 from mnist_study.tools.parallel.ray import worker
 from tests.pipeline.test_pipeline import ONE
@@ -126,5 +127,5 @@ def test_a_remote_that_never_answers_is_tried_again_and_named(
     checkout.run("dvc", "remote", "add", "--local", "far", str(tmp_path / "file"))
     monkeypatch.chdir(checkout.folder)
     monkeypatch.setattr(worker, "PAUSES", (0.1,))
-    with pytest.raises(Exception, match=r"^dvc push: "):
+    with pytest.raises(UserError, match=r"^dvc push .* --remote far .*: exit status 255 after: .*ERROR: .*file"):
         worker.push(JOB, "far")

@@ -167,6 +167,8 @@ def test_a_failure_a_dead_worker_and_changes_that_no_commit_has(cluster: Any, ch
     assert refused.returncode == 1
     assert refused.stderr == "error: uncommitted: params.yaml; commit them, or take them along with DIRTY=1\n"
 
+    for node in [*cluster.worker_nodes][2:]:  # both stay busy, so that the job goes on in the dead worker's checkout
+        cluster.remove_node(node)
     command = study(cluster, "--dirty")
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=checkout.folder, stdout=pipe, stderr=pipe, text=True) as driver:

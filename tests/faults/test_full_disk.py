@@ -91,7 +91,7 @@ def test_checkpoints_only_make_training_less_safe(project: Path, small_disk: Mou
     small_disk(project / "build" / "checkpoints", 8)
     done = stage(project, "stages.train", "tiny")
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"seed-0.checkpoint: cannot be written ({FULL}); a kill would cost this epoch" in done.stdout
+    assert f"seed-0.checkpoint: cannot be written ({FULL}); a kill would lose this epoch" in done.stdout
     assert len(list((project / "models" / "tiny").iterdir())) == 2
 
 

@@ -113,7 +113,7 @@ def test_a_damaged_checkpoint_is_told_and_not_used(recipe: Recipe, tiny_mnist: P
     for damaged in (b"", whole[: len(whole) // 2], *flipped):
         path.write_bytes(damaged)
         again, notes = run(recipe, tiny_mnist, path)
-        assert notes == [f"{path}: damaged; training begins anew"]
+        assert notes == [f"{path}: damaged; training starts again"]
         assert again == expected
 
 
@@ -121,7 +121,7 @@ def test_a_checkpoint_of_another_recipe_is_told_and_not_used(recipe: Recipe, tin
     path = tmp_path / "seed-0.checkpoint"
     cut(replace(recipe, lr=0.01), tiny_mnist, path, 1)
     again, notes = run(recipe, tiny_mnist, path)
-    assert notes == [f"{path}: of another recipe, code, data or machine; training begins anew"]
+    assert notes == [f"{path}: of another recipe, code, data or machine; training starts again"]
     assert again == run(recipe, tiny_mnist, None)[0]
 
 
@@ -140,7 +140,7 @@ def test_a_checkpoint_that_cannot_be_written_stops_nothing(
     monkeypatch.setattr(files, "write", full)
     path = tmp_path / "seed-0.checkpoint"
     replica, notes = run(recipe, tiny_mnist, path)
-    assert notes == [f"{path}: cannot be written (No space left on device); a kill would cost this epoch"]
+    assert notes == [f"{path}: cannot be written (No space left on device); a kill would lose this epoch"]
     assert len(replica.history) == 2
 
 

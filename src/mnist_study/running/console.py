@@ -1,4 +1,4 @@
-"""A stage's two ends on the command line: its one argument, and the one line of an error."""
+"""A stage on the command line: its one argument, and errors in one line."""
 
 import argparse
 import io
@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """A signal asks for the end.
+    """A signal asked to stop.
 
     It is no KeyboardInterrupt: where one passes through `exec`, as while a dataclass is made, Python dies of SIGINT in
     the end, whatever status it was to exit with.
@@ -68,7 +68,7 @@ def plain_errors() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Unwind, and let no second signal disturb that."""
+    """Unwind, and ignore further signals."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise Interrupted(number)

@@ -24,7 +24,7 @@ def table(lines: Iterable[str]) -> str:
 
 
 def add(path: Path, variant: str, seed: int, row: Mapping[str, Any]) -> None:
-    """Put an epoch's line in the file, in the place of those that an earlier training of this seed left from there on.
+    """Add an epoch's line; it replaces what an earlier training of this seed left from this epoch on.
 
     So a training that ends like the one before it leaves the same bytes. Several processes may add at once.
     """

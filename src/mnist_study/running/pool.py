@@ -1,4 +1,4 @@
-"""The seeds of one variant side by side: a process and a thread each, so that their number changes no byte.
+"""The seeds of one variant side by side: a process and a thread each, so that their number cannot change the result.
 
 This side of it imports no torch; the processes do, in `_work`.
 """
@@ -55,7 +55,7 @@ def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, rep
                     report(message)
     finally:
         for _, process in running.values():
-            process.kill()  # it has nothing to tidy: a checkpoint is written whole or not at all
+            process.kill()  # nothing to clean up: checkpoints are written atomically
         for _, process in running.values():
             process.join()
     return [finished[seed] for seed in recipe.seeds]
@@ -74,8 +74,8 @@ def workers() -> int:
 
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let no signal come between the start of a process and the note of it; what starts here holds them back, too."""
-    resource_tracker.ensure_running()  # multiprocessing's own, whose start would let the signals through
+    """Block signals until the child is registered; the child starts with them blocked."""
+    resource_tracker.ensure_running()  # multiprocessing's own, which would unblock signals when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -93,7 +93,7 @@ def _start(recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Pa
 
 
 def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> None:
-    """Train one seed in this process, which leaves Ctrl-C to its parent and ends with it, both without a word."""
+    """Train one seed in this process; it ignores Ctrl-C and ends silently with its parent."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from mnist_study.core.augmentation import Policy
@@ -104,7 +104,7 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: P
         trained = replica.train_one(recipe, seed, Policy.read(policy), training, observed, sender.send, checkpoint)
         sender.send(trained)
     except BrokenPipeError:
-        pass  # nobody is left to tell
+        pass  # the parent is gone
     except Exception as error:
         told = error
         if _is_out_of_memory(error):

@@ -1,4 +1,4 @@
-"""How training shows itself: bars on a terminal, plain lines elsewhere, and files for whoever watches."""
+"""How training is displayed: bars on a terminal, plain lines elsewhere, and files for whoever watches."""
 
 import json
 import time
@@ -23,23 +23,23 @@ COLUMNS = (
     TextColumn("{task.fields[rate]:,.0f} images/s"),
     TimeRemainingColumn(),
 )
-SECONDS = 1.0  # between two versions of the file
+SECONDS = 1.0  # between two writes of the status file
 
 
 class Pace:
-    """Images learnt by each seed in all epochs, and how many a second since the first was heard of."""
+    """Images done by each seed over all epochs, and images per second since its first message."""
 
     def __init__(self) -> None:
-        self.began: dict[int, tuple[float, int]] = {}  # when a seed was first heard of, and its images by then
+        self.began: dict[int, tuple[float, int]] = {}  # time of the first message, and images done by then
         self.done: dict[int, int] = {}
 
     def add(self, sign: Sign) -> None:
-        """Take in one sign of life."""
+        """Count one progress message."""
         self.done[sign.seed] = (sign.epoch - 1) * sign.total + sign.images
         self.began.setdefault(sign.seed, (time.monotonic(), self.done[sign.seed]))
 
     def rate(self, *seeds: int) -> float:
-        """Give the images a second of these seeds, each since it was first heard of, together."""
+        """Give the images per second of these seeds together, since their first messages."""
         since = min(self.began[seed][0] for seed in seeds)
         images = sum(self.done[seed] - self.began[seed][1] for seed in seeds)
         return images / max(time.monotonic() - since, 0.1)
@@ -57,7 +57,7 @@ class Display:
         self.test_accuracy: float | None = None
 
     def __call__(self, message: Sign | Note) -> None:
-        """Show one message; a note that another seed gave already is not repeated."""
+        """Show one message; a note that another seed sent already is not repeated."""
         if isinstance(message, Sign):
             self.pace.add(message)
             self._show(message)
@@ -112,13 +112,13 @@ class Display:
             "test_accuracy": self.test_accuracy,
             "seeds": seeds,
         }
-        with suppress(OSError):  # a full disk stops no training
+        with suppress(OSError):  # a full disk must not stop training
             files.write(self.status, json.dumps(status).encode())
 
     def _add_to_curves(self, sign: Sign) -> None:
         """Let the learning curves grow with each epoch: DVC's plots and its extension for VS Code show them."""
         if sign.epoch_ended is not None:
-            with suppress(OSError, ValueError):  # a table that cannot be read or written stops no training
+            with suppress(OSError, ValueError):  # nor must an unreadable table
                 curves_table.add(self.table, self.recipe.variant, sign.seed, sign.epoch_ended)
 
 

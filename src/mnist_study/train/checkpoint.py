@@ -1,4 +1,4 @@
-"""A checkpoint: what training needs to go on after a kill as if there had been none.
+"""A checkpoint: what a killed training needs to resume and end with the same bytes.
 
 The file is three parts: the SHA-256 of the rest on a line, JSON on a line, and the tensors as safetensors.
 """
@@ -30,7 +30,7 @@ CODE = ("mnist_study.architectures", "mnist_study.core", "mnist_study.train")  #
 
 @dataclass(frozen=True)
 class State:
-    """All that one epoch hands to the next; no random states, since each epoch draws from streams of its own."""
+    """All that one epoch passes to the next; no random states, since each epoch has its own streams."""
 
     model: nn.Module
     optimiser: Optimizer
@@ -39,7 +39,7 @@ class State:
     history: list[dict[str, Any]]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Name every tensor that a step changes; to copy a value into one restores it, whatever its layout."""
+        """Name every tensor that a step changes; copying a value into it restores it, whatever its layout."""
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         for name, parameter in self.model.named_parameters():
             named[f"momentum.{name}"] = self.optimiser.state[parameter]["momentum_buffer"]
@@ -49,13 +49,13 @@ class State:
 
 
 class Checkpoint:
-    """The checkpoint of one seed at `path`; `identity` is of the training, `note` takes a line for the user."""
+    """The checkpoint of one seed at `path`; `identity` names the training, `note` takes a line for the user."""
 
     def __init__(self, path: Path, identity: str, note: Callable[[str], None]) -> None:
         self.path, self.identity, self.note = path, identity, note
 
     def save(self, state: State) -> None:
-        """Write the state; where that fails training goes on, less safe."""
+        """Write the state; if that fails, training goes on without a checkpoint."""
         about = {
             "identity": self.identity,
             "history": state.history,
@@ -67,22 +67,22 @@ class Checkpoint:
         try:
             files.write(self.path, _sha256(content).encode() + b"\n" + content)
         except OSError as error:
-            self.note(f"{self.path}: cannot be written ({error.strerror}); a kill would cost this epoch")
+            self.note(f"{self.path}: cannot be written ({error.strerror}); a kill would lose this epoch")
 
     def restore(self, state: State) -> None:
-        """Bring the state to where the file says; it stays as it is where the file is missing, damaged or another's."""
+        """Restore the state from the file; leave it as it is if the file is missing, damaged or of another training."""
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
             return
         digest, _, content = data.partition(b"\n")
         if digest != _sha256(content).encode():
-            self.note(f"{self.path}: damaged; training begins anew")
+            self.note(f"{self.path}: damaged; training starts again")
             return
         text, _, packed = content.partition(b"\n")
         about = json.loads(text)
         if about["identity"] != self.identity:
-            self.note(f"{self.path}: of another recipe, code, data or machine; training begins anew")
+            self.note(f"{self.path}: of another recipe, code, data or machine; training starts again")
             return
         saved = load(packed)
         for name, tensor in state.tensors().items():
@@ -96,7 +96,7 @@ class Checkpoint:
 
 
 def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split], engine: Engine) -> str:
-    """Give the SHA-256 of all that decides a training's bytes: what it is given, its code, and what runs that."""
+    """Give the SHA-256 of all that decides a training's bytes: its inputs, its code, packages and processor."""
     facts = {
         "recipe": {key: value for key, value in asdict(recipe).items() if key != "seeds"},
         "seed": seed,

@@ -24,8 +24,8 @@ from mnist_study.train.checkpoint import Checkpoint, State
 from mnist_study.train.engines import Engine
 from mnist_study.train.messages import Progress
 
-PROGRESS_STEPS = 20  # steps between two signs of life
-CHUNK = 256  # images augmented at once: fewer cost more calls, more no longer fit the processor's cache
+PROGRESS_STEPS = 20  # steps between two progress messages
+CHUNK = 256  # images augmented at once: fewer cost more calls, more do not fit the cache
 
 
 def train(
@@ -89,7 +89,7 @@ def train(
 
 
 def begin(model: nn.Module, recipe: Recipe, steps_per_epoch: int) -> State:
-    """Give what training starts from: fresh momentum, the schedule's first learning rate, an average of nothing yet."""
+    """Give the initial state: zero momentum, the first learning rate of the schedule, an empty average."""
     optimiser = torch.optim.SGD(
         decay_groups(model, recipe.weight_decay),
         lr=recipe.lr,
@@ -97,7 +97,7 @@ def begin(model: nn.Module, recipe: Recipe, steps_per_epoch: int) -> State:
         nesterov=recipe.nesterov,
         fused=True,
     )
-    for parameter in model.parameters():  # there from the start and laid out like the parameter, resumed or not
+    for parameter in model.parameters():  # from the start and in the parameter's layout, resumed or not
         optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     schedule = schedules.build(
         recipe.scheduler, recipe.scheduler_options, optimiser, epochs=recipe.epochs, steps_per_epoch=steps_per_epoch
@@ -109,7 +109,7 @@ def begin(model: nn.Module, recipe: Recipe, steps_per_epoch: int) -> State:
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Part the parameters: matrices and filters decay, biases and batch norms do not."""
+    """Split the parameters: matrices and filters decay, biases and batch norms do not."""
     parameters = list(model.parameters())
     return [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
@@ -118,7 +118,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def batches(split: Split, size: int, policy: Policy, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Hand out the split once, shuffled: augmented images [N, 1, 28, 28] and labels [N], N the size or, last, less."""
+    """Yield one shuffled epoch: augmented images [N, 1, 28, 28] and labels [N]; the last batch may be smaller."""
     device = split.images.device
     order = torch.randperm(len(split), generator=generator).to(device)
     draws = draw(len(split), generator).to(device)
@@ -129,8 +129,8 @@ def batches(split: Split, size: int, policy: Policy, generator: torch.Generator)
 
 
 def diverged(recipe: Recipe, seed: int, epoch: int, step: int, lr: float, what: str) -> str:
-    """Word the error of a training that came to nothing."""
+    """Word the error of a training that diverged."""
     return (
         f"variants.{recipe.variant}: seed {seed}, epoch {epoch}, step {step}: {what} at learning rate {lr:g};"
-        " nothing was written; a smaller lr is the usual mend"
+        " nothing was written; try a lower learning rate"
     )

@@ -1,4 +1,4 @@
-"""What the process of one seed tells its parent: plain data, so that the parent needs no torch."""
+"""Messages from the process of one seed to its parent: plain data, so that the parent needs no torch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """A sign of life: `images` of the epoch's `total` are learnt, at this mean loss and accuracy (percent) so far.
+    """Progress: `images` of the epoch's `total` are done, with this mean loss and accuracy (percent) so far.
 
     `epoch_ended` carries the finished epoch's row of the history.
     """
@@ -29,7 +29,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Replica:
-    """What training one seed gave.
+    """The result of training one seed.
 
     `weights` are a safetensors file's bytes, `history` has a row per epoch; `engine` and `precision` are those that
     really ran, on what `environment` describes.

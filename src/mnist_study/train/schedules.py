@@ -1,4 +1,4 @@
-"""Learning-rate schedules by name: torch's own, and when each is to be told of progress."""
+"""Learning-rate schedules by name: torch's own, and when each one steps."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ def build(
 
 
 def after_step(schedule: LRScheduler) -> None:
-    """Tell the schedule that one batch was learnt."""
+    """Step the schedules that step after each batch."""
     if isinstance(schedule, OneCycleLR):
         schedule.step()
 
 
 def after_epoch(schedule: LRScheduler, training_loss: float) -> None:
-    """Tell the schedule that an epoch ended; `plateau` watches the training loss."""
+    """Step the schedules that step after each epoch; `plateau` watches the training loss."""
     if isinstance(schedule, ReduceLROnPlateau):
         schedule.step(training_loss)
     elif not isinstance(schedule, OneCycleLR):

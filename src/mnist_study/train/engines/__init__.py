@@ -1,4 +1,4 @@
-"""What computes gradients and logits: plain torch, or the fast engine for the layers and batches that it knows."""
+"""What computes gradients and logits: torch, or the fast engine for the layers and batches that it supports."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -23,7 +23,7 @@ class Engine(Protocol):
         ...
 
     def forward_backward(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """Go forward and back in training mode over normalised images [N, 1, 28, 28] and their labels [N].
+        """Compute loss and gradients in training mode for normalised images [N, 1, 28, 28] and their labels [N].
 
         Leaves the gradient in each parameter's `.grad`, which nobody else may replace between two steps, and updates
         running statistics. Gives the mean loss and the predicted classes [N].

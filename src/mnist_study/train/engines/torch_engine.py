@@ -31,7 +31,7 @@ class TorchEngine:
         self.model.train()
 
     def forward_backward(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """Go forward and back; under bf16 the convolutions compute in it, the loss never."""
+        """Compute loss and gradients; convolutions may use bf16, the loss is always float32."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
             batch_logits = self.model(images)
         loss = F.cross_entropy(batch_logits.float(), labels, label_smoothing=self.label_smoothing)
@@ -40,7 +40,7 @@ class TorchEngine:
         return loss.item(), batch_logits.argmax(1)
 
     def logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Score in fp32, whatever the precision of training."""
+        """Compute in fp32, whatever the precision of training."""
         return logits(network, images)
 
 
@@ -51,8 +51,8 @@ def multiplies_bf16() -> bool:
 
 
 def require_gpu(recipe: Recipe) -> None:
-    """Set a GPU to repeatable sums in whole fp32; raises UserError where torch finds none."""
+    """Make a GPU deterministic and use full fp32; raises UserError where torch finds none."""
     if not torch.cuda.is_available():
         raise UserError(f"variants.{recipe.variant}.device: cuda given; torch finds no GPU here, which leaves cpu")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only with this
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
     torch.backends.cudnn.allow_tf32 = False  # torch's default for convolutions on GPUs, and not fp32

@@ -41,7 +41,7 @@ class Settings:
             self._set(int(seeds.integers(2**32)), self.rate)
 
     def keep_all(self) -> None:
-        """Let no dropout strike, as in evaluation."""
+        """Switch dropout off, as in evaluation."""
         self._set(0, 0.0)
 
     def _set(self, seed: int, rate: float) -> None:
@@ -85,7 +85,7 @@ class Chain:
         return hl.select(widened(planes[at]) > row[FLOOR, channel], inner, 0.0)
 
     def mask(self, planes: hl.ImageParam, at: list[hl.Expr]) -> hl.Expr:
-        """Give 0 where dropout strikes, elsewhere the factor that keeps the mean: a hash of seed and place.
+        """Give 0 where a pixel is dropped, elsewhere the factor that keeps the mean: a hash of seed and place.
 
         The hash is Chris Wellons' lowbias32 (https://nullprogram.com/blog/2018/07/31/).
         """

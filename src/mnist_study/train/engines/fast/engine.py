@@ -32,7 +32,7 @@ class Stack:
         return [*calls, *pooling.applied(self.last.values, self.last.chain, self.features, images)]
 
     def backward(self, images: int) -> list[Call]:
-        """List the calls of the way back."""
+        """List the calls of the backward pass."""
         calls, met = [], set()
         for node in reversed(self.nodes):
             if node.learns:
@@ -48,14 +48,14 @@ class Stack:
 
 
 def go_through(calls: list[Call]) -> None:
-    """Make the calls; numbers that are none bring no warnings of numpy's, since the training loop looks for them."""
+    """Make the calls; NumPy's NaN warnings are off, since the training loop checks for NaN."""
     with np.errstate(all="ignore"):
         for call in calls:
             call()
 
 
 class FastEngine:
-    """Trains a network that `unsupported` has nothing against; see `engines.Engine`.
+    """Trains a supported network; see `engines.Engine`.
 
     Logits are computed in fp32, whatever the precision of training, by nodes of their own.
     """
@@ -69,7 +69,7 @@ class FastEngine:
         self.cells, self.head = read(model)
         self.stack = Stack(self.cells, self.images, self.precision)
         self.scoring_stack = self.stack if self.precision == "fp32" else Stack(self.cells, self.images, "fp32")
-        self.calls: dict[int, tuple[list[Call], list[Call]]] = {}  # forward and back, for each size of a batch
+        self.calls: dict[int, tuple[list[Call], list[Call]]] = {}  # forward and backward pass, for each batch size
         self.scored, self.scored_cells, self.scored_head = model, self.cells, self.head
         self.scoring: dict[int, list[Call]] = {}
         self.begin_epoch(0)
@@ -81,7 +81,7 @@ class FastEngine:
         self.head.train()
 
     def forward_backward(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """Go forward and back; a batch of another size than before has its own list of calls."""
+        """Compute loss and gradients; each batch size has its own list of calls."""
         count = len(images)
         if count not in self.calls:
             self.calls[count] = self.stack.forward(self.cells, count, training=True), self.stack.backward(count)
@@ -101,7 +101,7 @@ class FastEngine:
 
     @torch.no_grad()
     def logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Score by the model or by one of equal structure; short batches are filled up to whole blocks."""
+        """Give the logits of the model or of one of equal structure; short batches are padded to whole blocks."""
         if network is not self.scored:
             self.scored, self.scoring = network, {}
             self.scored_cells, self.scored_head = read(network)

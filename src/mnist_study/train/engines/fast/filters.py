@@ -12,7 +12,7 @@ from mnist_study.train.engines.fast.layout import PAIRED, Call, Planes, gradient
 
 
 class Filters:
-    """The filters of one convolution, forward and turned for the way back."""
+    """The filters of one convolution, for the forward pass, and turned for the backward pass."""
 
     def __init__(self, source: nn.Conv2d) -> None:
         self.source, self.size, self.padding = source, source.kernel_size[0], int(source.padding[0])

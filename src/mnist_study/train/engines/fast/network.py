@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-HEADS = (nn.AdaptiveAvgPool2d, nn.Flatten)  # from here on the images are small: PyTorch's business
+HEADS = (nn.AdaptiveAvgPool2d, nn.Flatten)  # from here on the images are small: left to PyTorch
 
 
 class UnsupportedError(Exception):
@@ -39,7 +39,7 @@ class Cell:
 
 
 def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
-    """Part a network in cells, the first of them the image's, and the layers from the global average or Flatten on.
+    """Split a network into cells, the first of them the image's, and the layers from the global average or Flatten on.
 
     Raises UnsupportedError with the layer's name and place.
     """
@@ -62,7 +62,7 @@ def read(model: nn.Module) -> tuple[list[Cell], nn.Sequential]:
 
 
 def _refuse_shared(layers: list[nn.Module]) -> None:
-    """Let nothing that learns be used twice but a convolution."""
+    """Refuse a layer with parameters that is used twice, unless it is a convolution."""
     others = [layer for layer in layers if list(layer.parameters()) and not isinstance(layer, nn.Conv2d)]
     if len(set(others)) < len(others):
         raise UnsupportedError("it uses a layer twice that is no convolution")

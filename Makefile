@@ -55,7 +55,7 @@ plots: setup ## write dvc_plots/index.html, which opens without network
 	.venv/bin/python -m mnist_study.tools.vega dvc_plots/vega
 	.venv/bin/dvc plots show
 
-readme: setup ## write the results in README.md from metrics/
+readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
 test: setup ## run the default tests (one to two minutes on two cores)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Effect, Fit
-from mnist_study.report.analysis.intervals import Noise, joint_intervals, pair_margin, seed_noise
+from mnist_study.report.analysis.intervals import Noise, pair_margin, seed_noise
 from mnist_study.report.results.outcomes import Outcome, Results
 
 Verdict = Literal["supported", "not supported", "contradicted", "inconclusive", "not tested"]
@@ -198,9 +198,9 @@ def _count_at(rows: Collection[Outcome], goal: float) -> int:
 
 def _bounds(rows: Collection[Outcome], noises: Noises) -> list[tuple[float, float]]:
     """Give simultaneous intervals for the means of these rows."""
-    return joint_intervals(
-        [
-            (outcome.metrics["test_accuracy"], outcome.metrics["seeds"], noises[outcome.recipe.scheduler])
-            for outcome in rows
-        ]
-    )
+    found = []
+    for outcome in rows:
+        noise, mean = noises[outcome.recipe.scheduler], outcome.metrics["test_accuracy"]
+        margin = noise.mean_margin(outcome.metrics["seeds"], len(rows))
+        found.append((mean - margin, mean + margin))
+    return found

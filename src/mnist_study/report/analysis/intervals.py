@@ -36,13 +36,8 @@ def mean_interval(accuracies: Sequence[float]) -> Interval:
     if len(accuracies) < 2:
         raise ValueError("an interval of a mean needs two seeds or more")
     values = np.asarray(accuracies, np.float64)
-    return student_interval(float(values.mean()), float(values.std(ddof=1)), len(values))
-
-
-def student_interval(mean: float, sd: float, seeds: int) -> Interval:
-    """Give the same interval from the mean and the standard deviation over so many seeds, two or more."""
-    half = float(stats.t.ppf((1 + LEVEL) / 2, seeds - 1)) * sd / math.sqrt(seeds)
-    return mean - half, mean + half
+    half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return float(values.mean() - half), float(values.mean() + half)
 
 
 def difference_interval(ours: float, published: float, seeds: int = 1, images: int = TEST_IMAGES) -> Interval:
@@ -86,12 +81,6 @@ class Noise:
         return float(stats.t.ppf((1 + LEVEL) / 2, self.df)) * self.sd * math.sqrt(1 + 1 / seeds)
 
 
-def joint_intervals(means: Sequence[tuple[float, int, Noise]]) -> list[Interval]:
-    """Give simultaneous intervals for means; each comes with its number of seeds and their noise."""
-    margins = [(mean, noise.mean_margin(seeds, len(means))) for mean, seeds, noise in means]
-    return [(mean - margin, mean + margin) for mean, margin in margins]
-
-
 def pair_margin(groups: int, one: Noise, seeds: int, other: Noise, others: int) -> float:
     """Give the margin of the difference between any two of `groups` means (Games and Howell, 1976).
 
@@ -120,13 +109,7 @@ def _widest(groups: int, df: float) -> float:
 def seed_noise(groups: Iterable[Sequence[float]]) -> Noise | None:
     """Pool the variance within groups of networks that differ by their seed; None where no group has two."""
     repeated = [np.asarray(group, np.float64) for group in groups if len(group) > 1]
-    return pooled_noise((float(group.std(ddof=1)), len(group)) for group in repeated)
-
-
-def pooled_noise(spreads: Iterable[tuple[float, int]]) -> Noise | None:
-    """Pool standard deviations, each with its number of seeds; None where no number is two or more."""
-    repeated = [(sd, seeds) for sd, seeds in spreads if seeds > 1]
-    df = sum(seeds - 1 for _, seeds in repeated)
+    df = sum(len(group) - 1 for group in repeated)
     if not df:
         return None
-    return Noise(math.sqrt(sum(sd**2 * (seeds - 1) for sd, seeds in repeated) / df), df)
+    return Noise(math.sqrt(sum(float(((group - group.mean()) ** 2).sum()) for group in repeated) / df), df)

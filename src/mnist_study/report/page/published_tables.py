@@ -6,7 +6,7 @@ from mnist_study.report.analysis.intervals import TEST_IMAGES, difference_interv
 from mnist_study.report.analysis.rows import own_interval, row_verdict
 from mnist_study.report.page.markdown import accuracy, count, interval, table
 from mnist_study.report.results.metrics import CHAMPIONS
-from mnist_study.report.results.outcomes import Published, Results
+from mnist_study.report.results.outcomes import Results
 
 # The headings of the published tables, as the study has them.
 HEADINGS = {
@@ -29,27 +29,23 @@ def published_tables(results: Results) -> str:
     """Give each published table with a trained row, under one note."""
     if not results.rows():
         return "No row of the study is trained."
-    ours = {name: outcome.metrics["test_accuracy"] for name, outcome in results.rows().items()}
     return "\n\n".join(
-        [
-            table_means(results.published, ours),
-            NOTE,
-            *(text for number in HEADINGS if (text := published_table(results, number))),
-        ]
+        [table_means(results), NOTE, *(text for number in HEADINGS if (text := published_table(results, number)))]
     )
 
 
-def table_means(published: dict[str, Published], ours: dict[str, float]) -> str:
-    """Give the mean of each table over its trained rows, of which `ours` has the test accuracies."""
+def table_means(results: Results) -> str:
+    """Give the mean of each table over its trained rows."""
     header = ("table", "network", "parameters", "rows", "published", "here", "difference")
     lines = []
     for number in HEADINGS:
-        rows = {name: row for name, row in published.items() if row.table == number}
-        trained = [name for name in rows if name in ours]
+        rows = [(name, row) for name, row in results.published.items() if row.table == number]
+        trained = [(row.test_accuracy, results.outcomes[name]) for name, row in rows if name in results.rows()]
         if trained:
-            theirs, here = fmean(rows[name].test_accuracy for name in trained), fmean(ours[name] for name in trained)
-            row = next(iter(rows.values()))
-            means = (f"{theirs:.3f}", f"{here:.3f}", f"{here - theirs:+z.3f}")
+            theirs = fmean(accuracy for accuracy, _ in trained)
+            ours = fmean(outcome.metrics["test_accuracy"] for _, outcome in trained)
+            row = rows[0][1]
+            means = (f"{theirs:.3f}", f"{ours:.3f}", f"{ours - theirs:+z.3f}")
             lines.append(
                 (number, f"`{row.architecture}`", f"{row.parameters:,}", f"{len(trained)} of {len(rows)}", *means)
             )

@@ -28,13 +28,15 @@ def result(results: Results, claims: Sequence[Claim]) -> str:
         " biased upwards.",
         *own,
     ]
+    reached = claims[0]
+    at_target = reached.ours if reached.verdict != "not tested" else summary["variants_at_target"]
     if any(claim.verdict != "not tested" for claim in claims):
         lines.append(f"- {_verdicts(claims)}")
     return (
         f"**{count(summary['variants'], 'row')} of the study, {count(summary['replicas'], 'network')} trained: mean"
         f" test accuracy {summary['mean_test_accuracy']:.3f} % here, {summary['published_mean_test_accuracy']:.3f} %"
-        f" published; at {results.target.accuracy:.2f} % or more: {summary['variants_at_target']} here,"
-        f" {summary['published_variants_at_target']} published.**\n\n" + "\n".join(lines)
+        f" published; at {results.target.accuracy:.2f} % or more: here {at_target};"
+        f" published {summary['published_variants_at_target']}.**\n\n" + "\n".join(lines)
     )
 
 

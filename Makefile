@@ -9,90 +9,113 @@ export BASE
 .PHONY: help setup repro study review params doctor plots readme test test-slow test-faults test-experiments test-pages \
         test-cluster test-bytes fuzz bench bench-target check format lock dag clean
 
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+help: ## list targets and options
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
+	@printf '\nOptions, as in `make study JOBS=4`:\n'
+	@sed -n 's/^#: /  /p' Makefile
+
+#: BASE=main              review: the branch, tag or commit to compare with
+#: JOBS=4                 study: variants at once; by default as many as is quickest
+#: RAY=auto               study: train on this Ray cluster; auto: the one of this machine
+#: REMOTE=name            study with RAY: the DVC remote that all machines reach
+#: DIRTY=1                study with RAY: take uncommitted changes along
+#: PYTHON=python3.12      setup: the Python that .venv is made of
+#: UV=                    setup: install with pip, even where uv is found
+#: ONLY=fast              bench: only the cases whose name matches
+#: ARGS=--help            bench-target: its own options
+#: SECONDS_EACH=600       fuzz: how long for each kind of file
+#: MNIST_DIR=/a/folder    repro, study: take MNIST's four files from this folder
+#: MNIST_STUDY_WORKERS=1  repro, study: networks to train at once; by default one a core
+#: MNIST_STUDY_DEBUG=1    all: an error shows its traceback
 
 setup: .venv/installed ## make .venv and install requirements.lock into it, once
 
 # Without isolation, which would fetch whatever is newest to build with; without dependencies, which the lock file names.
-PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
+# uv is quicker and checks the same hashes, but reads neither pip.conf nor PIP_*: name another index by UV_DEFAULT_INDEX.
+UV ?= $(shell command -v uv)
+INSTALL = $(if $(UV),"$(UV)" pip install --python .venv,.venv/bin/python -m pip install --disable-pip-version-check) \
+	--quiet --no-deps --no-build-isolation
 .venv/installed: requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv .venv
-	$(PIP) --require-hashes --requirement requirements-build.lock
-	$(PIP) --require-hashes --requirement requirements.lock
-	$(PIP) --editable .
+	$(INSTALL) --require-hashes --requirement requirements-build.lock
+	$(INSTALL) --require-hashes --requirement requirements.lock
+	$(INSTALL) --editable .
 	@touch $@
 
+# A run begins with a look for damage and mistakes, and with what is cached in the repository.
 # --force: what a run that was killed left unrecorded is made again anyway, and would stop the pull
-repro: setup ## restore what is cached in the repository, then run what is stale
-	.venv/bin/python -m mnist_study.tools.doctor --quick
-	.venv/bin/python -m stages.configure --check
-	.venv/bin/dvc pull --allow-missing --force
-	.venv/bin/dvc repro
+define BEGIN
+	@.venv/bin/python -m mnist_study.tools.doctor --quick
+	@.venv/bin/python -m stages.configure --check
+	@.venv/bin/mnist-study dvc pull --allow-missing --force
+endef
 
-study: setup ## repro with several variants at once (JOBS=n: so many; RAY=address REMOTE=name: on a cluster)
-	.venv/bin/python -m mnist_study.tools.doctor --quick
-	.venv/bin/python -m stages.configure --check
-	.venv/bin/dvc pull --allow-missing --force
-	.venv/bin/python -m mnist_study.tools.parallel $(if $(JOBS),--jobs $(JOBS)) \
+repro: setup ## restore what is cached in the repository, run what is stale, tell the result
+	$(BEGIN)
+	@.venv/bin/mnist-study dvc repro
+	@.venv/bin/mnist-study result
+
+study: setup ## repro with several variants at once, here or on a cluster (JOBS, RAY, REMOTE, DIRTY)
+	$(BEGIN)
+	@.venv/bin/mnist-study study $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty)
+	@.venv/bin/mnist-study result
 
 params: setup ## check params.yaml, telling all mistakes at once
-	.venv/bin/python -m stages.configure --check
+	@.venv/bin/python -m stages.configure --check
+	@echo "params.yaml: no mistakes"
 
-doctor: ## look for what is missing, damaged or left over; a line each, with the command that heals it
+doctor: ## find what is missing, damaged or left over, and the command that heals it
 	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.doctor
 
 # Where MNIST is missing nothing trains, so configure may write build/. Both run without DVC, which would write dvc.lock.
-review: setup ## print what this branch changes against BASE (main), as Markdown; fails where a stage is stale
+review: setup ## print what this branch changes, as Markdown; fails where a stage is stale (BASE)
 	@test -e data/mnist || .venv/bin/python -m stages.configure
 	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
-	@.venv/bin/python -m mnist_study.tools.review "$$BASE"
+	@.venv/bin/mnist-study review "$$BASE"
 
-# dvc_plots holds all that its page needs; `dvc plots diff` then writes to the same place
 plots: setup ## write dvc_plots/index.html, which opens without network
-	.venv/bin/python -m mnist_study.tools.vega dvc_plots/vega
-	.venv/bin/dvc plots show
+	@.venv/bin/mnist-study plots
 
 readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
-test: setup ## run the default tests (one to two minutes on two cores)
+test: setup ## run the default tests (about two minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three to eight minutes)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster or bytes)"
 
-test-faults: setup ## fill disks, damage files, break connections, kill what runs, again and again (half an hour or more)
+test-faults: setup ## fill disks, damage files, break connections, kill what runs (half an hour or more)
 	.venv/bin/pytest -m faults
 
-test-experiments: setup ## type the commands of docs/experiments.md, on a tiny study (six minutes)
+test-experiments: setup ## run the commands of docs/experiments.md on a tiny study (six minutes)
 	.venv/bin/pytest --numprocesses 2 -m experiments
 
-test-pages: setup ## open the pages of dvc plots in headless Chromium, which must be installed (a minute)
-	.venv/bin/python -m mnist_study.tools.vega dvc_plots/vega
+test-pages: setup ## open the pages of dvc plots in headless Chromium (a minute; needs Chromium)
+	.venv/bin/mnist-study plots
 	.venv/bin/pytest -m pages
 
-test-cluster: setup ## train on a Ray cluster of three nodes on this machine, one of which dies (needs the extra `test-cluster`)
+test-cluster: setup ## train on a local Ray cluster, one node of which dies (needs the extra `test-cluster`)
 	@.venv/bin/python -c 'import ray' 2>/dev/null || { echo "ray is missing: .venv/bin/pip install -e '.[test-cluster]'"; exit 1; }
 	.venv/bin/pytest -m cluster
 
 # No plain repro: after an edit of a module that training uses, it would train all that this is to tell about.
-test-bytes: setup ## train the first epoch of four variants again: the same numbers as landed (two minutes; needs bf16)
+test-bytes: setup ## train first epochs again and compare with what is committed (two minutes; needs bf16)
 	.venv/bin/dvc pull --quiet --allow-missing --force
 	.venv/bin/dvc repro --quiet transforms
 	.venv/bin/pytest -m bytes
 
-fuzz: setup ## feed made-up files to the readers of params.yaml, IDX files and tarballs; SECONDS_EACH=600
+fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0
 	for kind in params idx tarball; do PYTHONPATH=build/fuzz .venv/bin/python -m tests.faults.fuzz $$kind \
 	    -max_total_time=$(or $(SECONDS_EACH),60) || exit 1; done
 
-bench: setup ## time the engines and a plain recipe side by side; ONLY="fast and transition_fc" chooses
+bench: setup ## time the engines and a plain recipe side by side (ONLY)
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"
 
-bench-target: setup ## time to 99.40 % of the test images, fast and plain; ARGS="--help" lists the options
+bench-target: setup ## time to 99.40 % of the test images, fast and plain (ARGS)
 	.venv/bin/python -m tests.benchmarks.time_to_target $(ARGS)
 
 check: setup ## lint, format and type checks

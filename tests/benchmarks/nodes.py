@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support import COMMAND
 from tests.support.checkout import PARAMS, Checkout, write_copy
 
 LINE = "  v{}: {{architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64, lr: 0.0{}}}\n"
@@ -49,7 +50,7 @@ def start(nodes: int) -> Any:
 def seconds(checkout: Checkout, address: str) -> tuple[float, float]:
     """Measure a study: from the first task's start to the last one's end, and the whole command."""
     began, first, last = time.monotonic(), 0.0, 0.0
-    command = [sys.executable, "-m", "mnist_study.tools.parallel", "--ray", address, "--remote", "shared"]
+    command = [*COMMAND, "study", "--ray", address, "--remote", "shared"]
     with subprocess.Popen(command, cwd=checkout.folder, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout
         for line in driver.stdout:

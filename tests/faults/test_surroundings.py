@@ -12,7 +12,7 @@ import pytest
 
 from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_pipeline import ONE
-from tests.support import ROOT
+from tests.support import COMMAND, ROOT
 from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -136,7 +136,7 @@ def test_without_git_identity_a_study_runs(checkout: Checkout):
         "MNIST_DIR": str(checkout.mnist),
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
     }
-    command = [sys.executable, "-m", "mnist_study.tools.parallel"]
+    command = [*COMMAND, "study"]
     done = subprocess.run(command, cwd=checkout.folder, env=env, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 of 1" in done.stdout

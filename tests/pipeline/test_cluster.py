@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from mnist_study.tools.parallel.ray import worker
 from tests.pipeline.test_parallel import copy, outcome, wait_until
+from tests.support import COMMAND
 from tests.support.checkout import Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
@@ -76,16 +76,7 @@ def changed(prepared: Checkout, tmp_path: Path) -> Checkout:
 
 
 def study(cluster: Any, *options: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "mnist_study.tools.parallel",
-        "--ray",
-        cluster.address,
-        "--remote",
-        "shared",
-        *options,
-    ]
+    return [*COMMAND, "study", "--ray", cluster.address, "--remote", "shared", *options]
 
 
 @pytest.fixture

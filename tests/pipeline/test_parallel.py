@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.test_pipeline import ONE
+from tests.support import COMMAND
 from tests.support.checkout import Checkout
 
 pytestmark = pytest.mark.slow
 
-STUDY = (sys.executable, "-m", "mnist_study.tools.parallel", "--jobs", "2")
+STUDY = (*COMMAND, "study", "--jobs", "2")
 NEW = """\
   another: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, weight_decay: 0.00001}
   third: {architecture: two_pool, scheduler: one_cycle, augmentation: rotate, batch_size: 64}

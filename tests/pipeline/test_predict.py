@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from tests.support import ROOT
+from tests.support import COMMAND, ROOT
 
 pytestmark = pytest.mark.slow
 FONTS = ("DejaVuSans", "cmss10")  # matplotlib's
@@ -67,7 +67,7 @@ def pictures(large: Image.Image) -> dict[str, Image.Image]:
 
 
 def answers(restored: Path, *names: str) -> list[dict[str, Any]]:
-    return json.loads(run(restored, "mnist-study", "predict", "--json", *names))["pictures"]
+    return json.loads(run(restored, *COMMAND, "predict", "--json", *names))["pictures"]
 
 
 def test_at_least_97_of_100_pictures_of_digits_are_named(restored: Path, tmp_path: Path):
@@ -101,7 +101,7 @@ def test_without_weights_it_says_how_to_get_them(restored: Path, tmp_path: Path)
     shutil.copytree(restored, folder)
     shutil.rmtree(folder / "models")
     Image.new("L", (28, 28), 0).save(tmp_path / "digit.png")
-    command = [Path(sys.executable).parent / "mnist-study", "predict", str(tmp_path / "digit.png")]
+    command = [*COMMAND, "predict", str(tmp_path / "digit.png")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,9 +51,8 @@ def training_images(tmp_path: Path) -> Path:
     return folder
 
 
-def run(plan: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    monkeypatch.setattr(sys, "argv", ["sweep", str(plan), "--images", str(images)])
-    sweep.main()
+def run(plan: Path, images: Path) -> list[dict[str, str]]:
+    sweep.sweep(plan, images)
     with plan.with_suffix(".csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -63,7 +61,7 @@ def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
     plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(sweep, "_pool", Inline)
-    rows = run(plan, training_images, monkeypatch)
+    rows = run(plan, training_images)
     assert [row["trial"] + row["seed"] for row in rows] == ["slow7", "quick7", "slow8", "quick8"]
     assert {row["parameters"] for row in rows} == {"6290"}
     assert all(0 <= float(row["validation_accuracy"]) <= 100 for row in rows)
@@ -72,7 +70,7 @@ def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
     assert f"{mean:.3f}" in printed
 
     plan.write_text(PLAN.replace("seeds: [7, 8]", "seeds: [7, 8, 9]"))
-    again = run(plan, training_images, monkeypatch)
+    again = run(plan, training_images)
     assert again[:4] == rows
     assert [row["seed"] for row in again[4:]] == ["9", "9"]
 

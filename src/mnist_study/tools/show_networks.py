@@ -1,6 +1,6 @@
 """Print what a network is made of, layer by layer; without a name, every architecture's totals."""
 
-import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE
@@ -13,24 +13,19 @@ from mnist_study.configure.describe import architecture_names, options, rows
 from mnist_study.configure.networks import Layer, size
 from mnist_study.configure.wording import allowed
 from mnist_study.core.errors import UserError
-from mnist_study.running.console import plain_errors
 
 WIDTH = 100  # wider than either table, so that nothing is cut short in a pipe or a narrow window
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Read the command line and print the table; raises UserError where a name or a value is not one."""
-    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.show_networks", description=__doc__)
-    parser.add_argument("architecture", nargs="?", help=", ".join(architecture_names()))
-    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="such as dropout=0.04")
-    given = parser.parse_args(arguments)
-    if given.architecture is None and given.set:
+def show(architecture: str | None = None, settings: Sequence[str] = ()) -> None:
+    """Print the table, with settings such as `dropout=0.04`; raises UserError where a name or a value is not one."""
+    if architecture is None and settings:
         raise UserError("--set needs the architecture whose option it sets")
-    if given.architecture is None:
+    if architecture is None:
         table = totals()
     else:
-        _check(given.architecture, architecture_names(), "architecture")
-        table = layers(given.architecture, _settings(given.architecture, given.set))
+        _check(architecture, architecture_names(), "architecture")
+        table = layers(architecture, _settings(architecture, settings))
     Console(width=WIDTH, highlight=False).print(table)
 
 
@@ -75,7 +70,7 @@ def _totals(network: list[Layer]) -> tuple[str, str]:
     return f"{parameters:,}", f"{multiply_accumulates:,}"
 
 
-def _settings(architecture: str, texts: list[str]) -> dict[str, Any]:
+def _settings(architecture: str, texts: Sequence[str]) -> dict[str, Any]:
     """Turn `dropout=0.04` into a keyword argument of the same kind as the option's default."""
     defaults = options(architecture)
     settings = {}
@@ -92,8 +87,3 @@ def _settings(architecture: str, texts: list[str]) -> dict[str, Any]:
 def _check(name: str, names: list[str], kind: str) -> None:
     if name not in names:
         raise UserError(f"there is no {kind} {name!r}{allowed(name, names)}")
-
-
-if __name__ == "__main__":
-    with plain_errors():
-        main()

@@ -1,14 +1,11 @@
 """Choose a recipe: train on part of the training images, score the rest; test images are never read.
 
-    python -m mnist_study.tools.sweep docs/sweeps/learning_rate.yaml
-
 The file is a params.yaml, and `trials`: a name for each set of changes to it, by key. Every variant is trained in every
 trial. A row for each goes to the CSV beside the file as soon as it is there; started again, a sweep goes on where it
 was. Each row has a hash of what was trained: rows of a trial that was edited since are refused. DVC has no part in
 it: what is only tried out needs no cache.
 """
 
-import argparse
 import copy
 import csv
 import functools
@@ -30,7 +27,7 @@ from mnist_study.core import mnist
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
-from mnist_study.running import console, pool
+from mnist_study.running import pool
 from mnist_study.train.messages import Note, Progress
 from mnist_study.train.replica import train_one
 from mnist_study.transforms import normalisation
@@ -61,14 +58,10 @@ class Task:
         return hashlib.sha256(json.dumps(trained, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def main() -> None:
+def sweep(plan: Path, images: Path) -> None:
     """Train what the table lacks, as many at once as there are workers; print the means."""
-    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.sweep", description=__doc__)
-    parser.add_argument("plan", type=Path, help="a params.yaml with `trials`, whose variants hold out images")
-    parser.add_argument("--images", type=Path, default=Path("data/mnist"), help="the folder of MNIST's files")
-    given = parser.parse_args()
-    table = given.plan.with_suffix(".csv")
-    tasks = pending(given.plan, given.images, done(table))
+    table = plan.with_suffix(".csv")
+    tasks = pending(plan, images, done(table))
     with _pool() as pool:
         for number, row in enumerate(pool.imap_unordered(run_task, tasks), start=1):
             append(table, row)
@@ -199,8 +192,3 @@ def means(table: Path) -> Table:
         parameters = group[0]["parameters"] if variant != "all" else ""
         shown.add_row(trial, variant, parameters, str(len(group)), f"{accuracy:.3f}", f"{loss:.4f}", f"{training:.2f}")
     return shown
-
-
-if __name__ == "__main__":
-    with console.plain_errors():
-        main()

@@ -1,7 +1,4 @@
-"""Vega, which draws the pages of `dvc plots`, from npm into a folder: checked, each file whole or not at all.
-
-python -m mnist_study.tools.vega dvc_plots/vega
-"""
+"""Vega, which draws the pages of `dvc plots`, from npm into a folder: checked, each file whole or not at all."""
 
 import hashlib
 import shutil
@@ -12,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from mnist_study.core import files
 from mnist_study.core.errors import UserError
-from mnist_study.running import console
+from mnist_study.tools import dvc
 
 # The versions that DVC's own page asks for, and the SHA-256 of the one file that it needs of each.
 PACKAGES = {
@@ -22,6 +19,12 @@ PACKAGES = {
 }
 SECONDS = 120  # for npm, all three packages together
 ADVICE = "without it, the page of `dvc plots show` takes Vega from the network"
+
+
+def draw() -> int:
+    """Write dvc_plots/index.html, which holds all that it needs; give the exit status of `dvc plots show`."""
+    fetch(Path("dvc_plots/vega"))
+    return subprocess.run([*dvc.COMMAND, "plots", "show"], check=False).returncode  # noqa: S603 - DVC alone
 
 
 def fetch(folder: Path) -> list[str]:
@@ -69,8 +72,3 @@ def _fetched(package: str, work: Path) -> bytes:
     if hashlib.sha256(content).hexdigest() != PACKAGES[package]:
         raise UserError(f"{package}: wrong SHA-256 for {member}; {ADVICE}")
     return content
-
-
-if __name__ == "__main__":
-    with console.plain_errors():
-        fetch(Path(console.argument("folder", "where Vega's files are to lie")))

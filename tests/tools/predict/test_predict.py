@@ -15,8 +15,8 @@ from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, normalise
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
-from mnist_study.tools.predict import __main__ as command
 from mnist_study.tools.predict import answer, digit, picture
+from mnist_study.tools.predict.predict import WIDTH, as_json, predict, table
 
 VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
 POLICY = {"mean": 0.13, "sd": 0.31, "ranges": {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES}}
@@ -48,11 +48,6 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    command.run(["predict", *arguments])
-    return capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("variants", "given", "expected"),
     [
@@ -68,7 +63,8 @@ def test_the_champion_answers_unless_told_and_until_there_is_one_the_best(
 
 
 def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, capsys: pytest.CaptureFixture[str]):
-    lines = printed(capsys, "one.png", "[two].png").splitlines()
+    predict(["one.png", "[two].png"])
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["picture", "digit", *"0123456789"]
     assert [line.split()[0] for line in lines[2:4]] == ["one.png", "[two].png"]
     assert lines[-1] == (
@@ -80,23 +76,24 @@ def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, cap
 
 def test_a_digit_is_named_only_where_it_stands_out(capsys: pytest.CaptureFixture[str]):
     answers = {name: np.array([1 - share, share, *[0.0] * 8]) for name, share in (("one", 0.96), ("no", 0.94))}
-    Console(width=command.WIDTH).print(command.table(answers))
+    Console(width=WIDTH).print(table(answers))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["one", "1"], ["no", "unsure"]]
     assert lines[4].strip() == "unsure: no digit reaches 95 %"
-    told = json.loads(command.as_json("tiny", [0], ["one", "no"], answers, {}))["pictures"]
+    told = json.loads(as_json("tiny", [0], ["one", "no"], answers, {}))["pictures"]
     assert [(one["digit"], one["unsure"]) for one in told] == [(1, False), (1, True)]
 
 
 def test_nothing_is_said_of_unsure_where_all_digits_stand_out(capsys: pytest.CaptureFixture[str]):
-    Console(width=command.WIDTH).print(command.table({"one": np.eye(10)[1]}))
+    Console(width=WIDTH).print(table({"one": np.eye(10)[1]}))
     assert "unsure" not in capsys.readouterr().out
 
 
 def test_json_has_the_mean_of_the_networks_probabilities(
     project: Path, recipe: Recipe, capsys: pytest.CaptureFixture[str]
 ):
-    told = json.loads(printed(capsys, "--json", "--variant", "tiny", "one.png"))
+    predict(["one.png"], "tiny", json_wanted=True)
+    told = json.loads(capsys.readouterr().out)
     image = torch.from_numpy(digit.as_mnist(picture.read(Path("one.png"))))[None]
     policy = Policy.read(project / "data/transforms" / f"{recipe.augmentation}.json")
     model, answers = architectures.build(recipe.architecture), []
@@ -109,16 +106,15 @@ def test_json_has_the_mean_of_the_networks_probabilities(
     assert told_picture["digit"] == np.mean(answers, 0).argmax()
 
 
-@pytest.mark.parametrize("how", [[], ["--json"]])
+@pytest.mark.parametrize("json_wanted", [False, True])
 def test_a_picture_that_cannot_be_read_is_named_and_the_rest_answered(
-    how: list[str], project: Path, capsys: pytest.CaptureFixture[str]
+    json_wanted: bool, project: Path, capsys: pytest.CaptureFixture[str]
 ):
-    with pytest.raises(SystemExit) as ended:
-        command.main(["predict", *how, "none.png", "one.png", "dvc.yaml"])
-    assert ended.value.code == 1
-    out, err = capsys.readouterr()
-    assert err.splitlines() == [f"error: {name}: there is no such file" for name in ("none.png", "dvc.yaml")]
-    if how:
+    with pytest.raises(UserError) as caught:
+        predict(["none.png", "one.png", "dvc.yaml"], json_wanted=json_wanted)
+    assert str(caught.value).splitlines() == [f"{name}: there is no such file" for name in ("none.png", "dvc.yaml")]
+    out = capsys.readouterr().out
+    if json_wanted:
         pictures = json.loads(out)["pictures"]
         assert [one["file"] for one in pictures] == ["none.png", "one.png", "dvc.yaml"]
         assert [one.get("error") for one in pictures] == [
@@ -131,24 +127,24 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_rest_answered(
 
 
 @pytest.mark.parametrize(
-    ("gone", "arguments", "words"),
+    ("gone", "variant", "words"),
     [
-        ("models/tiny/seed-1.safetensors", [], "seed-1.safetensors: missing; `dvc pull models/tiny` restores it"),
-        ("data/transforms/rotate.json", [], "rotate.json: missing; `dvc pull --allow-missing` restores it"),
-        ("metrics/variants.json", [], "variants.json: missing; `dvc repro` restores it"),
-        ("build/recipes/tiny.json", [], "`dvc repro configure` has not run"),
-        ("dvc.yaml", [], "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study"),
+        ("models/tiny/seed-1.safetensors", None, "seed-1.safetensors: missing; `dvc pull models/tiny` restores it"),
+        ("data/transforms/rotate.json", None, "rotate.json: missing; `dvc pull --allow-missing` restores it"),
+        ("metrics/variants.json", None, "variants.json: missing; `dvc repro` restores it"),
+        ("build/recipes/tiny.json", None, "`dvc repro configure` has not run"),
+        ("dvc.yaml", None, "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study"),
         (
             None,
-            ["--variant", "tinny"],
+            "tinny",
             "--variant: 'tinny' given; allowed are the names in metrics/variants.json; did you mean tiny?",
         ),
     ],
 )
-def test_what_is_missing_is_told_with_what_to_do(gone: str | None, arguments: list[str], words: str, project: Path):
+def test_what_is_missing_is_told_with_what_to_do(gone: str | None, variant: str | None, words: str, project: Path):
     if gone:
         (project / gone).unlink()
     with pytest.raises(UserError) as caught:
-        command.run(["predict", "one.png", *arguments])
+        predict(["one.png"], variant)
     assert str(caught.value).endswith(words)
     assert len(str(caught.value).splitlines()) == 1

@@ -6,7 +6,7 @@ DVC's that is no longer readable, as a full disk leaves it, or whose holders hav
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mnist_study.core.errors import UserError
@@ -34,11 +34,11 @@ ALL: tuple[Check, ...] = (
 )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a line for each check and for each finding; give the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.doctor", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only what would spoil a run, and only what is wrong")
-    quick = parser.parse_args(arguments).quick
+def examine(*, quick: bool) -> int:
+    """Print a line for each check and for each finding; give the exit status.
+
+    `quick`: only what would spoil a run, and only what is wrong.
+    """
     top = Path()
     if not (top / "dvc.yaml").exists():
         raise UserError("there is no dvc.yaml here; run this at the top of a checkout of mnist-study")
@@ -56,4 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     with plain_errors():
-        sys.exit(main())
+        parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.doctor", description=__doc__)
+        parser.add_argument("--quick", action="store_true", help="only what would spoil a run, and only what is wrong")
+        sys.exit(examine(quick=parser.parse_args().quick))

@@ -1,14 +1,10 @@
-"""Print what a branch changes against BASE, as Markdown for a pull request; exit status 1 where a stage is stale."""
+"""Print what a branch changes against a base, as Markdown for a pull request."""
 
-import argparse
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mnist_study.report.results.outcomes import read_published
-from mnist_study.running.console import plain_errors
 from mnist_study.tools import dvc
 from mnist_study.tools.review import comment, comparison, stale
 from mnist_study.tools.review.comment import Review
@@ -21,15 +17,12 @@ LABELS = Path("data/mnist/t10k-labels-idx1-ubyte")
 PUBLISHED = Path("reference/published.csv")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line, print the review and give the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.review", description=__doc__)
-    parser.add_argument("base", help="branch, tag or commit; the review begins where this branch left it")
-    base = parser.parse_args(arguments).base
+def print_review(base: str) -> bool:
+    """Print the review since this branch left `base`, a branch, tag or commit; tell whether no stage is stale."""
     commit = branch_point(base)
     review = make(f"`{base}` ({commit[:7]})", Revision(commit), Revision(None))
     print(comment.write(review), end="")
-    return 1 if review.stale else 0
+    return not review.stale
 
 
 def make(against: str, before: Revision, after: Revision) -> Review:
@@ -81,8 +74,3 @@ def notes(judge: Judge) -> list[str]:
                 f" {listed}{cure}."
             )
     return found
-
-
-if __name__ == "__main__":
-    with plain_errors():
-        sys.exit(main())

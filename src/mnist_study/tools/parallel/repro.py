@@ -1,6 +1,5 @@
 """Run what is stale, several variants at once: what `dvc repro` does, to the same dvc.lock and results."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
-from mnist_study.running.console import plain_errors
 from mnist_study.tools import dvc, lockfile
 from mnist_study.tools.parallel import plan
 from mnist_study.tools.parallel.display import display
@@ -19,33 +17,25 @@ from mnist_study.tools.parallel.runner import run
 BUILD, EVALUATION = Path("build"), Path("results/evaluation")
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run what comes before the variants, then the stale variants, then the rest.
+def repro(jobs: int | None, ray: str | None = None, remote: str | None = None, *, dirty: bool = False) -> None:
+    """Run what comes before the variants, then the stale variants, `jobs` at once, then the rest.
 
-    Raises UserError with a line for each job that failed; then nothing runs that would train those again.
+    With the address of a Ray cluster, variants train there. Raises UserError with a line for each job that failed;
+    then nothing runs that would train those again.
     """
-    parser = argparse.ArgumentParser(prog="python -m mnist_study.tools.parallel", description=__doc__)
-    parser.add_argument("--jobs", type=int, help="variants at once; without it, as many as is quickest")
-    parser.add_argument("--ray", metavar="ADDRESS", help="train on this Ray cluster; auto: the one of this machine")
-    parser.add_argument("--remote", help="the DVC remote by which results come back from a cluster")
-    parser.add_argument("--dirty", action="store_true", help="take uncommitted changes along to a cluster")
-    options = parser.parse_args(arguments)
-    given = options.jobs
-    if given is not None and given < 1:
-        raise UserError(f"jobs: {given} given; allowed is a whole number from 1")
-    remote = driver.check(options.remote, options.dirty) if options.ray else None
+    shared = driver.check(remote, dirty) if ray else None
 
     run_jobs([plan.BEFORE], 1, "no variant was begun")
     variants = json.loads((BUILD / "plan.json").read_text())["variants"]
     recipes = [Recipe.read(BUILD / "recipes" / f"{variant}.json") for variant in variants]
-    if remote:
-        train_away(options.ray, remote, recipes)
-    jobs = plan.stale(dvc.status(), recipes)
-    names = {job.name for job in jobs}
-    most = given or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], pool.workers())
-    print(f"{len(jobs)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)
+    if ray and shared:
+        train_away(ray, shared, recipes)
+    stale = plan.stale(dvc.status(), recipes)
+    names = {job.name for job in stale}
+    most = jobs or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], pool.workers())
+    print(f"{len(stale)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)
     try:
-        run_jobs(jobs, most, "all other variants are done; the report was not run")
+        run_jobs(stale, most, "all other variants are done; the report was not run")
     finally:
         lockfile.put_in_order(Path("dvc.lock"), variants)
     run_jobs([plan.REST], 1, "all variants are done")
@@ -79,8 +69,3 @@ def train_away(address: str, remote: str, recipes: Sequence[Recipe]) -> None:
     run_jobs([driver.pull(remote)], 1, "what workers did is in the remote; the report was not run")
     left = {job.name: "its results are not in the remote" for job in plan.stale(dvc.status(), recipes) if job.seeds}
     end_if(left | failed, "all other variants are done; the report was not run")
-
-
-if __name__ == "__main__":
-    with plain_errors():
-        main()

@@ -1,6 +1,5 @@
-"""The command `mnist-study`: `mnist-study predict digit.png` names the digit in a photo or drawing."""
+"""Name the digit in each photo or drawing, by the networks of one variant."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from rich.text import Text
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
-from mnist_study.running.console import plain_errors
 from mnist_study.tools.predict import digit, picture
 
 WIDTH = 100  # so that nothing is cut short in a pipe or a narrow window
@@ -21,37 +19,22 @@ SHOWN = 0.0005  # a smaller probability is left out of the table
 SURE = 0.95  # the probability that a digit must reach to be named
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and do what it says; an error is a line, and the exit status 1."""
-    with plain_errors():
-        run(arguments)
-
-
-def run(arguments: Sequence[str] | None = None) -> None:
-    """Answer for every picture that can be read; raises UserError with a line for each other one."""
-    parser = argparse.ArgumentParser(prog="mnist-study", description="Small things to do with the study's networks.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    about = "name the digit in each picture"
-    predict = commands.add_parser("predict", help=about, description=about.capitalize() + ".")
-    predict.add_argument("pictures", nargs="+", metavar="PICTURE", help="a photo or drawing of one digit, of any size")
-    predict.add_argument("--variant", help="whose networks answer; the champion's unless told, or the best variant's")
-    predict.add_argument("--json", action="store_true", help="print JSON for programs")
-    given = parser.parse_args(arguments)
-
+def predict(pictures: Sequence[str], variant: str | None = None, *, json_wanted: bool = False) -> None:
+    """Print an answer for every picture that can be read; raises UserError with a line for each other one."""
     images, unreadable = {}, {}
-    for name in dict.fromkeys(given.pictures):
+    for name in dict.fromkeys(pictures):
         try:
             images[name] = digit.as_mnist(picture.read(Path(name)))
         except UserError as error:
             unreadable[name] = str(error)
-    variant, why, seeds, found = answer(given.variant, list(images.values()))
+    chosen, why, seeds, found = answer(variant, list(images.values()))
     answers = dict(zip(images, found, strict=True))
-    if given.json:
-        print(as_json(variant, seeds, given.pictures, answers, unreadable))
+    if json_wanted:
+        print(as_json(chosen, seeds, pictures, answers, unreadable))
     elif answers:
         networks = "one network" if len(seeds) == 1 else f"the mean of {len(seeds)} networks"
         console = Console(width=WIDTH, highlight=False)
-        console.print(table(answers), f"in percent, by {networks} of {variant} ({why})", sep="\n", soft_wrap=True)
+        console.print(table(answers), f"in percent, by {networks} of {chosen} ({why})", sep="\n", soft_wrap=True)
     if unreadable:
         raise UserError("\n".join(unreadable.values()))
 
@@ -137,7 +120,3 @@ def _existing(path: Path, command: str) -> Path:
     if not path.exists():
         raise UserError(f"{path}: missing; `{command}` restores it")
     return path
-
-
-if __name__ == "__main__":
-    main()

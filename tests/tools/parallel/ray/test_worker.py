@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mnist_study.core.errors import UserError
+from mnist_study.tools import dvc
 from mnist_study.tools.parallel import local
 from mnist_study.tools.parallel.plan import Job, single
 from mnist_study.tools.parallel.ray import driver, worker
@@ -33,7 +34,7 @@ def test_a_checkout_of_a_dead_worker_serves_again_though_its_dvc_is_a_zombie(
     folder = worker.checkout(job, home, lambda: pytest.fail("the base is there"))
     monkeypatch.chdir(folder)
     monkeypatch.setenv(worker.SITE, str(worker.site(folder)))
-    subprocess.run([*local.DVC, "init", "--quiet", "--no-scm"], check=True)
+    subprocess.run([*dvc.COMMAND, "init", "--quiet", "--no-scm"], check=True)
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "recipe").touch()
 

@@ -1,1 +1,1 @@
-"""A study of tiny MNIST networks as a reproducible pipeline; `stages/` calls what is here."""
+"""A published study of tiny MNIST networks as a reproducible pipeline; `stages/` calls what is here."""

@@ -34,8 +34,8 @@ def test_it_tells_the_result_and_where_to_read_it(project: Path):
     write("row", "champion")
     lines = result().splitlines()
     assert lines[:2] == [
-        "1 variants of the published study, 3 networks: mean test accuracy 99.30 % here, 99.20 % published",
-        "champion: 19,524 parameters, 99.64 % (mean of 10)",
+        "1 of the study's rows, 3 networks: mean test accuracy 99.30 % here, 99.20 % published",
+        "champion: 19,524 parameters, 99.64 %, mean of 10 seeds",
     ]
     assert "reports/study.md" in lines[2]
 

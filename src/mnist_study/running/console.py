@@ -1,4 +1,4 @@
-"""A stage on the command line: its one argument, and errors in one line."""
+"""What every command shares: errors in one line, signals, and a stage's one argument."""
 
 import argparse
 import io

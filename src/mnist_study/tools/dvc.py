@@ -19,6 +19,11 @@ def status() -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def call(*arguments: str) -> int:
+    """Run a command in the terminal; give its exit status."""
+    return subprocess.run([*COMMAND, *arguments], check=False).returncode  # noqa: S603 - DVC alone
+
+
 def remote_url(name: str) -> str:
     """Give a remote's address, or an empty text where there is no such remote."""
     return _ask("config", f"remote.{name}.url").stdout.strip()

@@ -15,7 +15,7 @@ NOISE = {
 def run(*arguments: str) -> int:
     """Run DVC in this process, so that stages keep the terminal for their progress; give its exit status.
 
-    Its closing remarks, such as to push, go by sys.stdout and are dropped. Its log and what stages print do not.
+    What DVC itself writes to sys.stdout is dropped (hints, what a pull fetched), but not its log and what stages print.
     """
     for name, words in NOISE.items():
         logging.getLogger(name).addFilter(lambda record, words=words: words not in str(record.msg))

@@ -24,12 +24,12 @@ def result() -> str:
     study, lines = summary["study"], []
     if study["variants"]:
         lines.append(
-            f"{study['variants']} variants of the published study, {study['replicas']} networks: mean test accuracy"
+            f"{study['variants']} of the study's rows, {study['replicas']} networks: mean test accuracy"
             f" {study['mean_test_accuracy']:.2f} % here, {study['published_mean_test_accuracy']:.2f} % published"
         )
     lines += [
-        f"{name}: {figures['parameters']:,} parameters, {figures['test_accuracy']:.2f} % (mean of {figures['seeds']})"
-        for name, figures in summary.items()
+        f"{name}: {own['parameters']:,} parameters, {own['test_accuracy']:.2f} %, mean of {own['seeds']} seeds"
+        for name, own in summary.items()
         if name.startswith("champion")
     ]
     changed = git.answer("status", "--short", "--", "dvc.lock")

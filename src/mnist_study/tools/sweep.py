@@ -62,8 +62,8 @@ def sweep(plan: Path, images: Path) -> None:
     """Train what the table lacks, as many at once as there are workers; print the means."""
     table = plan.with_suffix(".csv")
     tasks = pending(plan, images, done(table))
-    with _pool() as pool:
-        for number, row in enumerate(pool.imap_unordered(run_task, tasks), start=1):
+    with _pool() as processes:
+        for number, row in enumerate(processes.imap_unordered(run_task, tasks), start=1):
             append(table, row)
             accuracy = row["validation_accuracy"]
             print(

@@ -1,4 +1,4 @@
-"""How a study shows itself: a bar for all and one for each running job, or plain lines without a terminal."""
+"""The display of a parallel run: a bar for all and one for each running job, or plain lines without a terminal."""
 
 import json
 import time

@@ -78,8 +78,8 @@ def last_words(log: str, end: str) -> str:
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     if errors:
         return "\n".join(errors)
-    dvc = next((number for number, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines))
-    said = lines[max(dvc - 1, 0) : dvc + 1]
+    first = next((number for number, line in enumerate(lines) if line.startswith("ERROR: ")), len(lines))
+    said = lines[max(first - 1, 0) : first + 1]
     return end + (f" after: {'; '.join(said)}" if said else "")
 
 

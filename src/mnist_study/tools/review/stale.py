@@ -80,7 +80,7 @@ def _differences(entries: list[Any], written: dict[str, str]) -> Iterator[str]:
 
 
 def _older(lock: Stages, written: dict[str, str]) -> Iterator[str]:
-    """Name the deps of which dvc.lock has another MD5 than where the stage that writes them is told."""
+    """Name the deps whose MD5 in this stage's entry differs from that in the entry of the stage that writes them."""
     for dep in lock["deps"]:
         path, md5 = dep["path"], dep["md5"]
         inside = {name.removeprefix(f"{path}/"): each for name, each in written.items() if name.startswith(f"{path}/")}

@@ -46,7 +46,7 @@ INSTALL = $(if $(UV),"$(UV)" pip install --python .venv,.venv/bin/python -m pip 
 # A run begins with a look for damage and mistakes, and with what is cached in the repository.
 # --force: what a run that was killed left unrecorded is made again anyway, and would stop the pull
 define BEGIN
-	@.venv/bin/python -m mnist_study.tools.doctor --quick
+	@.venv/bin/mnist-study doctor --quick
 	@.venv/bin/python -m stages.configure --check
 	@.venv/bin/mnist-study dvc pull --allow-missing --force
 endef

@@ -70,8 +70,8 @@ def test_the_shell_completes_subcommands():
         ("doctor", "doctor.__main__.examine", ((), {"quick": False})),
         ("doctor --quick", "doctor.__main__.examine", ((), {"quick": True})),
         ("result", "result.result", ((), {})),
-        ("dvc pull --allow-missing --force", "quiet_dvc.run", (("pull", "--allow-missing", "--force"), {})),
-        ("dvc repro train@x", "quiet_dvc.run", (("repro", "train@x"), {})),
+        ("dvc pull --allow-missing --force", "dvc.quietly", (("pull", "--allow-missing", "--force"), {})),
+        ("dvc repro train@x", "dvc.quietly", (("repro", "train@x"), {})),
     ],
 )
 def test_a_subcommand_hands_its_options_on(
@@ -88,7 +88,7 @@ def test_a_subcommand_hands_its_options_on(
 
 @pytest.mark.parametrize(
     ("command", "called"),
-    [("plots", "vega.draw"), ("doctor", "doctor.__main__.examine"), ("dvc repro", "quiet_dvc.run")],
+    [("plots", "vega.draw"), ("doctor", "doctor.__main__.examine"), ("dvc repro", "dvc.quietly")],
 )
 def test_the_exit_status_is_that_of_the_tool(command: str, called: str, monkeypatch: pytest.MonkeyPatch):
     module, _, function = f"mnist_study.tools.{called}".rpartition(".")
@@ -99,7 +99,7 @@ def test_the_exit_status_is_that_of_the_tool(command: str, called: str, monkeypa
 def test_an_error_is_one_line_and_status_1(tmp_path: Path):
     done = run("result", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("error: metrics/summary.json: missing")
+    assert done.stderr.startswith("error: reports/study.md: missing")
 
 
 @pytest.mark.parametrize(("more", "variables"), [(["--debug"], {}), ([], {"MNIST_STUDY_DEBUG": "1"})])
@@ -107,7 +107,7 @@ def test_on_request_an_error_shows_its_traceback(more: list[str], variables: dic
     done = run("result", *more, folder=tmp_path, **variables)
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback (most recent call last):\n")
-    assert "UserError: metrics/summary.json: missing" in done.stderr
+    assert "UserError: reports/study.md: missing" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["", "netwrks", "study --jobs 0", "study --jbs 2", "predict", "dvc status"])

@@ -101,8 +101,9 @@ def test_every_dep_of_every_stage_exists():
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     for stage in stages.values():
         for dep in stage.get("do", stage)["deps"]:
-            if dep.startswith(("src/", "stages/", "reference/")) and "${" not in dep:
-                assert (ROOT / dep).exists(), dep
+            if dep.startswith(("src/", "stages/", "reference/")):
+                for architecture in ARCHITECTURES:
+                    assert (ROOT / dep.replace("${item.architecture}", architecture)).exists(), dep
 
 
 def test_the_artifacts_are_the_champions_weights():

@@ -121,9 +121,9 @@ def quiet_dvc(
     options: Annotated[list[str] | None, Argument(help="As after `dvc pull` or `dvc repro`.")] = None,
 ) -> None:
     """Run DVC without a line for each stage that did not change."""
-    from mnist_study.tools.quiet_dvc import run
+    from mnist_study.tools import dvc
 
-    raise typer.Exit(run(command, *options or ()))
+    raise typer.Exit(dvc.quietly(command, *options or ()))
 
 
 if __name__ == "__main__":

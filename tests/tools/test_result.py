@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from mnist_study.core.errors import UserError
-from mnist_study.report.results import metrics
 from mnist_study.tools.result import result
-
-VARIANTS = {"row": {"test_accuracy": 99.3, "seeds": 3}, "champion": {"test_accuracy": 99.64, "seeds": 10}}
+from tests.report.page.test_page import write
+from tests.support.studies import scattered, whole_study
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with a committed dvc.lock."""
+    """A repository with a committed dvc.lock and a report."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "metrics").mkdir()
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/study.md").write_text(write(whole_study(scattered, champion=[99.5, 99.6, 99.7])))
     (tmp_path / "dvc.lock").write_text("before")
     author = ["-c", "user.name=test", "-c", "user.email=test"]
     for command in (["init", "--quiet"], ["add", "dvc.lock"], [*author, "commit", "--quiet", "--message", "state"]):
@@ -24,35 +24,27 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(*names: str) -> None:
-    variants = {name: VARIANTS[name] | {"parameters": 19_524} for name in names}
-    summary = metrics.summary(variants, {"row": 99.2}, 99.4)
-    Path("metrics/summary.json").write_text(metrics.to_json(summary))
-
-
-def test_it_tells_the_result_and_where_to_read_it(project: Path):
-    write("row", "champion")
-    lines = result().splitlines()
-    assert lines[:2] == [
-        "1 of the study's rows, 3 networks: mean test accuracy 99.30 % here, 99.20 % published",
-        "champion: 19,524 parameters, 99.64 %, mean of 10 seeds",
-    ]
-    assert "reports/study.md" in lines[2]
-
-
-@pytest.mark.parametrize(("names", "count"), [([], 0), (["champion"], 1), (["row"], 1)])
-def test_a_study_of_ones_own_has_a_result_too(project: Path, names: list[str], count: int):
-    write(*names)
-    assert result().splitlines()[count].endswith("reports/study.md")
+def test_it_tells_each_mean_with_its_interval_and_where_to_read_more(project: Path):
+    text = result()
+    assert text.startswith("60 rows of the study, 180 networks trained: mean test accuracy 99.")
+    assert "\nchampion, not in the study, " in text
+    assert "(95 % interval 99.352 to 99.848 for other seeds)" in text
+    assert "Everything:   reports/study.md" in text
+    assert "**" not in text
 
 
 def test_new_results_are_to_be_pushed(project: Path):
-    write("row")
     assert "dvc push" not in result()
     (project / "dvc.lock").write_text("after")
     assert "dvc push" in result()
 
 
-def test_without_metrics_it_says_how_to_get_them(project: Path):
-    with pytest.raises(UserError, match=r"summary\.json: missing; `make repro` writes it"):
+def test_a_study_of_ones_own_has_a_result_too(project: Path):
+    (project / "reports/study.md").write_text(write(whole_study(scattered, only=[], mine=[99.0])))
+    assert result().startswith("No variant of this run is a row of the published study")
+
+
+def test_without_a_report_it_says_how_to_get_it(project: Path):
+    (project / "reports/study.md").unlink()
+    with pytest.raises(UserError, match=r"study\.md: missing; `make repro` writes it"):
         result()

@@ -1,14 +1,21 @@
-"""DVC's command line, for every tool that runs or asks it. Python alone: the doctor looks for running processes."""
+"""DVC's command line, for every tool that runs or asks it. The doctor imports this where DVC may be missing."""
 
+import io
 import json
+import logging
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from mnist_study.core.errors import UserError
 
 COMMAND = (sys.executable, "-m", "dvc", "--wait-for-lock")
+NOISE = {
+    "dvc.stage": "didn't change, skipping",
+    "dvc_data.index.checkout": "No file hash info found for",  # a new variant's results, which are not there yet
+}
 
 
 def status() -> dict[str, Any]:
@@ -22,6 +29,20 @@ def status() -> dict[str, Any]:
 def call(*arguments: str) -> int:
     """Run a command in the terminal; give its exit status."""
     return subprocess.run([*COMMAND, *arguments], check=False).returncode  # noqa: S603 - DVC alone
+
+
+def quietly(*arguments: str) -> int:
+    """Run a command in this process, without a line for each stage that did not change; give its exit status.
+
+    Stages keep the terminal for their progress. What DVC itself writes to sys.stdout is dropped (hints, what a pull
+    fetched), but not its log.
+    """
+    from dvc.cli import main
+
+    for name, words in NOISE.items():
+        logging.getLogger(name).addFilter(lambda record, words=words: words not in str(record.msg))
+    with redirect_stdout(io.StringIO()):
+        return main(list(arguments))
 
 
 def remote_url(name: str) -> str:

@@ -17,10 +17,15 @@ def update() -> None:
 
 
 def block(page: str) -> str:
-    """Take what stands between the page's title and its contents, and the first table of means, if there is one."""
-    opening = page.partition("\n\n- [")[0].partition("\n\n")[2].replace("](#", f"]({PAGE}#")
+    """Take the page's opening, with links that work from here, and its first table of means, if there is one."""
+    linked = opening(page).replace("](#", f"]({PAGE}#")
     means = re.search(r"^Mean test accuracy .*?\n\n.*?(?=\n\n)", page, re.M | re.S)
-    return f"{opening}\n\n{means[0]}" if means else opening
+    return f"{linked}\n\n{means[0]}" if means else linked
+
+
+def opening(page: str) -> str:
+    """Take what stands between the page's title and its contents."""
+    return page.partition("\n\n- [")[0].partition("\n\n")[2]
 
 
 def replaced(text: str, block: str) -> str:

@@ -1,12 +1,11 @@
 """What `make repro` ends with: the result, where to read it, what to try next."""
 
-import json
-from pathlib import Path
+import re
 
 from mnist_study.core.errors import UserError
-from mnist_study.tools import git
+from mnist_study.tools import git, readme
 
-SUMMARY = Path("metrics/summary.json")
+MARKUP = re.compile(r"\*\*|`|^- |\[(.*?)\]\(.*?\)", re.M)
 NEXT = """\
 Everything:   reports/study.md
 Try next:     make plots                                  curves and leaderboard in the browser
@@ -17,20 +16,10 @@ New results:  dvc push, then commit dvc.lock, .dvc/store, metrics and reports; u
 
 
 def result() -> str:
-    """Read metrics/summary.json; raises UserError where it is missing."""
-    if not SUMMARY.exists():
-        raise UserError(f"{SUMMARY}: missing; `make repro` writes it")
-    summary = json.loads(SUMMARY.read_text())
-    study, lines = summary["study"], []
-    if study["variants"]:
-        lines.append(
-            f"{study['variants']} of the study's rows, {study['replicas']} networks: mean test accuracy"
-            f" {study['mean_test_accuracy']:.2f} % here, {study['published_mean_test_accuracy']:.2f} % published"
-        )
-    lines += [
-        f"{name}: {own['parameters']:,} parameters, {own['test_accuracy']:.2f} %, mean of {own['seeds']} seeds"
-        for name, own in summary.items()
-        if name.startswith("champion")
-    ]
+    """Give the first sentence of each point that reports/study.md opens with; raises UserError where it is missing."""
+    if not readme.PAGE.exists():
+        raise UserError(f"{readme.PAGE}: missing; `make repro` writes it")
+    points = readme.opening(readme.PAGE.read_text()).splitlines()
+    lines = [MARKUP.sub(r"\1", point).partition(". ")[0] for point in points if point]
     changed = git.answer("status", "--short", "--", "dvc.lock")
-    return "\n".join([*lines, NEXT, *([UNSHARED] if changed else [])])
+    return "\n".join([*lines, "", NEXT, *([UNSHARED] if changed else [])])

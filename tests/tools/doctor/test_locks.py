@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from dvc.lock import make_lock
+from dvc.lock import LockError, make_lock
 
 from mnist_study.tools.doctor import leftovers
 
@@ -66,6 +66,20 @@ def test_a_lock_that_dvc_keeps_busy_stays(text: str, rwlock: Path, tmp_path: Pat
     with make_lock(str(tmp_path / leftovers.GUARD), tmp_dir=str(rwlock.parent)):
         assert said(tmp_path) == []
     assert rwlock.read_text() == text
+
+
+def test_where_dvc_never_held_its_other_lock_it_is_held_meanwhile(
+    rwlock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / leftovers.GUARD).unlink()
+    rwlock.write_text(claims(os.getpid()))
+
+    def dvc_begins(top: Path) -> None:
+        with pytest.raises(LockError), make_lock(str(top / leftovers.GUARD), tmp_dir=str(rwlock.parent)):
+            pass
+
+    monkeypatch.setattr(leftovers, "_check_lock", dvc_begins)
+    assert said(tmp_path) == []
 
 
 @needs_proc

@@ -26,9 +26,10 @@ def check_locks(top: Path) -> Iterator[Finding]:
     DVC itself removes the claims of processes that are gone, but takes a zombie for alive: in a container without an
     init, that is what a killed DVC stays.
     """
-    with _guard(top / GUARD) as ours:
-        if ours and (finding := _check_lock(top)):
-            yield finding
+    if (top / RWLOCK).exists():
+        with _guard(top / GUARD) as ours:
+            if ours and (finding := _check_lock(top)):
+                yield finding
 
 
 def _check_lock(top: Path) -> Finding | None:
@@ -56,10 +57,7 @@ def _check_lock(top: Path) -> Finding | None:
 @contextmanager
 def _guard(path: Path) -> Iterator[bool]:
     """Hold the file that DVC locks while it reads and writes its lock; tell whether that worked within a second."""
-    if not path.exists():
-        yield True
-        return
-    with path.open("rb") as file:
+    with path.open("ab") as file:  # makes it where there is none yet, as DVC does
         yield any(_locked(file) for _ in range(10))
 
 

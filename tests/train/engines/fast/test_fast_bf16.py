@@ -25,7 +25,7 @@ from tests.support.float64 import (
     with_choices_of,
 )
 
-pytestmark = pytest.mark.usefixtures("checked_kernels")
+pytestmark = [pytest.mark.usefixtures("checked_kernels"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def test_too_little_memory_is_one_line(
 def test_torch_says_that_memory_is_missing_in_the_words_that_are_looked_for():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
-    assert pool._is_out_of_memory(caught.value)
+    assert pool.is_out_of_memory(caught.value)
 
 
 def test_another_error_that_speaks_of_memory_is_let_through(

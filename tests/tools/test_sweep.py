@@ -2,10 +2,14 @@
 
 import csv
 import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
@@ -60,7 +64,8 @@ def run(plan: Path, images: Path) -> list[dict[str, str]]:
 def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
     plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(sweep, "_pool", Inline)
+    # a thread instead of processes, whose start takes seconds
+    monkeypatch.setattr(sweep, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(max_workers=1))
     rows = run(plan, training_images)
     assert [row["trial"] + row["seed"] for row in rows] == ["slow7", "quick7", "slow8", "quick8"]
     assert {row["parameters"] for row in rows} == {"6290"}
@@ -75,16 +80,34 @@ def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
     assert [row["seed"] for row in again[4:]] == ["9", "9"]
 
 
-class Inline:
-    """Stands for the pool of processes, whose start takes seconds each."""
+def first_row_or_death(task: sweep.Task) -> dict[str, str]:
+    """Stands for `run_task`: gives the first row; each process after that dies as if out of memory."""
+    if (task.trial, task.seed) != ("slow", 7):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return dict.fromkeys(sweep.FIELDS, "1")
 
-    def __enter__(self) -> "Inline":
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        pass
+def test_a_killed_process_ends_the_sweep_in_one_line_and_the_rows_so_far_are_kept(
+    plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sweep, "run_task", first_row_or_death)
+    monkeypatch.setenv("MNIST_STUDY_WORKERS", "1")
+    with pytest.raises(UserError, match=r"plan\.csv: a training process was killed, .* rows so far are kept") as error:
+        sweep.sweep(plan, training_images)
+    assert "\n" not in str(error.value)
+    assert sweep.rows(plan.with_suffix(".csv")) == [dict.fromkeys(sweep.FIELDS, "1")]
 
-    imap_unordered = staticmethod(map)
+
+def test_too_little_memory_is_one_line_that_names_the_row(
+    plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def train_one(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    task = sweep.pending(plan, training_images, {})[0]
+    monkeypatch.setattr(sweep, "train_one", train_one)
+    with pytest.raises(UserError, match=r"^slow, first, seed 7: not enough memory; fewer rows at once .* need less$"):
+        sweep.run_task(task)
 
 
 def test_a_trial_changes_what_it_names_and_nothing_else(plan: Path):

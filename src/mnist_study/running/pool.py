@@ -107,7 +107,7 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: P
         pass  # the parent is gone
     except Exception as error:
         told = error
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
             told = UserError(f"seed {seed}: not enough memory; {advice}")
         elif not isinstance(error, UserError | OSError):
@@ -116,7 +116,7 @@ def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: P
         sender.send(told)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Tell whether memory is missing; torch has a class for a GPU's, for the processor's only these words."""
     import torch
 

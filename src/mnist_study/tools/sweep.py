@@ -12,10 +12,12 @@ import functools
 import hashlib
 import json
 import multiprocessing
+import signal
 import statistics
 import tempfile
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.pool import Pool
 from pathlib import Path
 
 from rich.console import Console
@@ -59,22 +61,40 @@ class Task:
 
 
 def sweep(plan: Path, images: Path) -> None:
-    """Train what the table lacks, as many at once as there are workers; print the means."""
+    """Train what the table lacks, as many rows at once as there are workers; print the means.
+
+    Raises UserError where a process dies; the table keeps the rows that were there by then.
+    """
     table = plan.with_suffix(".csv")
     tasks = pending(plan, images, done(table))
-    with _pool() as processes:
-        for number, row in enumerate(processes.imap_unordered(run_task, tasks), start=1):
+    # A process of its own for each row. Ctrl-C is for this process, which ends the others.
+    executor = ProcessPoolExecutor(
+        pool.workers(),
+        multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+        max_tasks_per_child=1,
+    )
+    try:
+        futures: list[Future[dict[str, str]]] = [executor.submit(run_task, task) for task in tasks]
+        for number, future in enumerate(as_completed(futures), start=1):
+            row = future.result()
             append(table, row)
             accuracy = row["validation_accuracy"]
             print(
                 f"{number} of {len(tasks)}: {row['trial']}, {row['variant']}, seed {row['seed']}: {accuracy}",
                 flush=True,
             )
+    except BrokenProcessPool:
+        raise UserError(
+            f"{table}: a training process was killed, as happens where memory is short; the rows so far are kept, and"
+            f" the same command trains the rest, with {pool.WORKERS}=1 one at a time"
+        ) from None
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.kill()
     Console().print(means(table))
-
-
-def _pool() -> Pool:
-    return multiprocessing.get_context("spawn").Pool(pool.workers(), maxtasksperchild=1)
 
 
 def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> list[Task]:
@@ -136,7 +156,14 @@ def run_task(task: Task) -> dict[str, str]:
     """Train one seed of one variant as the pipeline does, but with no look at test images; give its row."""
     training, held_out = mnist.hold_out(mnist.training_split(task.images), task.recipe.validation)
     observed = {"validation": held_out}
-    replica = train_one(task.recipe, task.seed, task.policy, training, observed, _show_notes)
+    try:
+        replica = train_one(task.recipe, task.seed, task.policy, training, observed, _show_notes)
+    except Exception as error:
+        if not pool.is_out_of_memory(error):
+            raise
+        row = f"{task.trial}, {task.recipe.variant}, seed {task.seed}"
+        advice = f"fewer rows at once ({pool.WORKERS}=1) or a smaller batch need less"
+        raise UserError(f"{row}: not enough memory; {advice}") from error
     scores = [format(replica.history[-1][score], digits) for score, digits in SCORES.items()]
     return dict(zip(FIELDS, [*task.key, str(replica.parameters), *scores, task.recipe_hash], strict=True))
 

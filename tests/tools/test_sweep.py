@@ -221,6 +221,18 @@ def test_rows_of_a_trial_that_was_edited_are_refused(
         sweep.pending(plan, training_images, finished)
 
 
+@pytest.mark.parametrize("cut", ["slow,fir", "slow,first,8,6290,1.000,2.000,3.0000,abc", "slow,first\n"])
+def test_a_row_that_was_cut_short_is_trained_again(plan: Path, training_images: Path, cut: str):
+    tasks, table = sweep.pending(plan, training_images, {}), plan.with_suffix(".csv")
+    told = [dict(zip(sweep.FIELDS, [*task.key, "1", "1", "1", "1", task.recipe_hash], strict=True)) for task in tasks]
+    sweep.append(table, told[0])
+    whole = table.read_text()
+    table.write_text(whole + cut)
+    assert sweep.pending(plan, training_images, sweep.done(table)) == tasks[1:]
+    sweep.append(table, told[1])
+    assert sweep.rows(table) == told[:2]
+
+
 @pytest.mark.parametrize("table", sorted((ROOT / "docs/sweeps").glob("*.csv")), ids=lambda table: table.stem)
 def test_a_table_without_hashes_is_read_and_not_continued(table: Path):
     assert sweep.means(table).row_count

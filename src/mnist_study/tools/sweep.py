@@ -10,6 +10,7 @@ import copy
 import csv
 import functools
 import hashlib
+import io
 import json
 import multiprocessing
 import signal
@@ -25,7 +26,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from mnist_study.configure import describe, document, params
-from mnist_study.core import mnist
+from mnist_study.core import files, mnist
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
@@ -184,21 +185,22 @@ def done(table: Path) -> dict[tuple[str, ...], str]:
 
 
 def rows(table: Path) -> list[dict[str, str]]:
-    """Read the table; there may be none yet."""
-    if not table.exists():
-        return []
-    with table.open(newline="") as file:
-        return list(csv.DictReader(file))
+    """Read the table's rows; there may be none yet. One that was cut short is left out, so it is trained again."""
+    known = csv.DictReader(io.StringIO(_whole_lines(table), newline=""))
+    return [row for row in known if None not in row.values()]
 
 
 def append(table: Path, row: dict[str, str]) -> None:
-    """Write one more line, after the header if it is the first."""
-    begins = not table.exists()
-    with table.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        if begins:
-            writer.writeheader()
-        writer.writerow(row)
+    """Add a row, after the header if it is the first; the file is replaced whole, so no kill cuts a row short."""
+    line = io.StringIO(newline="")
+    csv.DictWriter(line, FIELDS, lineterminator="\n").writerow(row)
+    before = _whole_lines(table) or ",".join(FIELDS) + "\n"
+    files.write(table, (before + line.getvalue()).encode())
+
+
+def _whole_lines(table: Path) -> str:
+    text = table.read_bytes().decode() if table.exists() else ""
+    return text[: text.rfind("\n") + 1]
 
 
 def means(table: Path) -> Table:

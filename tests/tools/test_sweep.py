@@ -116,6 +116,24 @@ def test_a_trial_changes_what_it_names_and_nothing_else(plan: Path):
     assert replace(slow, lr=0.1) == quick
 
 
+@pytest.mark.parametrize("name", ["0.5/0.9", "[a] " * 100, 7])
+def test_a_trial_may_have_any_name(plan: Path, training_images: Path, name: object):
+    plan.write_text(PLAN.replace("slow:", f"{json.dumps(name)}:"))
+    task, table = sweep.pending(plan, training_images, {})[0], plan.with_suffix(".csv")
+    assert task.trial == str(name)
+    sweep.append(table, dict(zip(sweep.FIELDS, [*task.key, "1", "1", "1", "1", task.recipe_hash], strict=True)))
+    assert task.key not in {left.key for left in sweep.pending(plan, training_images, sweep.done(table))}
+    assert [str(cell) for cell in sweep.means(table).columns[0].cells] == [str(name)]
+
+
+def test_the_mean_over_variants_comes_after_theirs(tmp_path: Path):
+    table = tmp_path / "plan.csv"
+    for variant, accuracy in (("b", "1.0"), ("a", "2.0"), ("a", "4.0")):
+        sweep.append(table, dict(zip(sweep.FIELDS, ["slow", variant, "7", "9", "1", accuracy, "1", ""], strict=True)))
+    cells = zip(*(sweep.means(table).columns[column].cells for column in (1, 2, 3, 4)), strict=True)
+    assert list(cells) == [("a", "9", "2", "3.000"), ("b", "9", "1", "1.000"), ("all", "", "3", "2.333")]
+
+
 def test_a_mistake_in_a_trial_is_named(plan: Path):
     plan.write_text(PLAN.replace("train.lr: 0.01", "train.lr: -1"))
     with pytest.raises(UserError, match=r"plan, slow: train\.lr: -1"):

@@ -2,14 +2,22 @@
 
 from pathlib import Path
 
-from mnist_study.configure import describe, networks, params
+from mnist_study.configure import describe, document, networks, params
 from mnist_study.configure.params import Plan
 
 
 def read(path: Path) -> Plan:
-    """Check params.yaml against the architectures at hand; raises UserError with a line for every mistake."""
+    """Read params.yaml and `check` it."""
+    return check(document.read(path), path.name)
+
+
+def check(raw: object, file: str) -> Plan:
+    """Check the content of params.yaml against the architectures at hand.
+
+    Raises UserError with a line for every mistake, each beginning with `file`.
+    """
     architectures = {name: describe.options(name) for name in describe.architecture_names()}
-    return params.load(path, architectures, describe.count_parameters)
+    return params.check(raw, file, architectures, describe.count_parameters)
 
 
 def texts(plan: Plan) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,35 +47,55 @@ Count = Callable[[str, dict[str, Any]], int]
 
 
 def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
-    """Read and check params.yaml; raises UserError with a line for every mistake.
+    """Read params.yaml and `check` it."""
+    return check(document.read(path), path.name, architectures, count_parameters)
+
+
+def check(raw: object, file: str, architectures: Options, count_parameters: Count) -> Plan:
+    """Check the content of params.yaml; raises UserError with a line for every mistake, each beginning with `file`.
 
     `architectures` maps each architecture's name to its options and their defaults; `count_parameters` builds one
-    with some options and raises any exception where they make no network.
+    with some options and raises any exception where they make no network. As arguments, they keep torch out of here.
     """
-    raw = _read(path)
+    if not isinstance(raw, dict):
+        raise UserError(one_line(f"{file}: holds no keys; allowed: {', '.join(Params.model_fields)}"))
     mistakes: list[str] = []
-    params = None
+    params, target = None, _target(raw)
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
         mistakes += [explain(detail, Params) for detail in error.errors()]
     mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
+    count = cache(lambda architecture, options: count_parameters(architecture, dict(options)))
     variants: dict[str, Variant] = {}
     for name, entry in _mapping(raw, "variants").items():
-        if isinstance(entry, dict):  # others were reported above
-            key = f"variants.{name}"
-            try:
-                variants[name] = Variant.model_validate({**_known_defaults(raw), **entry})
-            except ValidationError as error:
-                own = [detail for detail in error.errors() if _is_own(detail, entry)]
-                mistakes += [explain(detail, Variant, key) for detail in own]
-            mistakes += _unknown_names(key, entry, raw, architectures)
-    mistakes += _contradictions(raw, variants)
-    mistakes += _beyond_target(raw, variants, architectures, count_parameters)
+        if not isinstance(entry, dict):
+            continue  # told already
+        key = f"variants.{name}"
+        mistakes += _unknown_names(key, entry, raw, architectures)
+        try:
+            variants[name] = variant = Variant.model_validate({**_known_defaults(raw), **entry})
+        except ValidationError as error:
+            own = [detail for detail in error.errors() if _is_own(detail, entry)]
+            mistakes += [explain(detail, Variant, key) for detail in own]
+            continue
+        mistakes += _contradictions(key, entry, variant, target)
+        options = architectures.get(variant.architecture)
+        if target and options is not None and set(variant.model) <= set(options):
+            mistakes += _unfit_network(key, variant, target, count)
     if mistakes or params is None:
-        raise UserError("\n".join(one_line(f"{path.name}: {mistake}") for mistake in mistakes))
+        told = dict.fromkeys(mistakes)  # a default's mistake comes with every variant
+        raise UserError("\n".join(one_line(f"{file}: {mistake}") for mistake in told))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
     return Plan(params.target, params.data, params.augmentations, recipes)
+
+
+def _target(raw: dict[str, Any]) -> Target | None:
+    """Give the target, also where other sections are wrong; None where it is wrong itself."""
+    try:
+        return Target.model_validate(raw.get("target"))
+    except ValidationError:
+        return None
 
 
 def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:
@@ -128,66 +149,38 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
     return mistakes
 
 
-def _contradictions(raw: dict[str, Any], variants: dict[str, Variant]) -> list[str]:
-    """List the keys of sound variants that do not go together."""
+def _contradictions(key: str, entry: dict[str, Any], variant: Variant, target: Target | None) -> list[str]:
+    """List the values of a variant that do not go together, and more epochs than the target allows."""
+
+    def where(*fields: str) -> str:
+        """Name the key to mend: the first of these that the variant's own line gives, or else that of `train`."""
+        own = [field for field in fields if field in entry]
+        return f"{key}.{own[0]}" if own else f"train.{fields[0]}"
+
     mistakes = []
-    for name, variant in variants.items():
-        if variant.engine == "fast" and variant.device == "cuda":
-            key = _where(raw, name, "device", "engine")
-            mistakes.append(f"{key}: engine fast on device cuda given; allowed are fast on cpu and torch on cuda")
-        if variant.nesterov and variant.momentum == 0:
-            key = _where(raw, name, "nesterov", "momentum")
-            mistakes.append(f"{key}: nesterov with momentum 0 given; allowed with nesterov is a momentum above 0")
-        if variant.anneal_epochs > variant.epochs:
-            key = _where(raw, name, "anneal_epochs", "epochs")
-            given = f"{variant.anneal_epochs} anneal_epochs in {variant.epochs} epochs given"
-            mistakes.append(f"{key}: {given}; allowed is no more than there are epochs")
-    return list(dict.fromkeys(mistakes))  # a default is told once
+    if variant.engine == "fast" and variant.device == "cuda":
+        given = "engine fast on device cuda given; allowed are fast on cpu and torch on cuda"
+        mistakes.append(f"{where('device', 'engine')}: {given}")
+    if variant.nesterov and variant.momentum == 0:
+        given = "nesterov with momentum 0 given; allowed with nesterov is a momentum above 0"
+        mistakes.append(f"{where('nesterov', 'momentum')}: {given}")
+    if variant.anneal_epochs > variant.epochs:
+        given = f"{variant.anneal_epochs} anneal_epochs in {variant.epochs} epochs given"
+        mistakes.append(f"{where('anneal_epochs', 'epochs')}: {given}; allowed is no more than there are epochs")
+    if target and variant.epochs > target.epochs:
+        mistakes.append(f"{where('epochs')}: {variant.epochs} given; target.epochs allows {target.epochs}")
+    return mistakes
 
 
-def _where(raw: dict[str, Any], name: str, *keys: str) -> str:
-    """Name the key to mend: the first of `keys` that the variant itself gives, or else that of `train`."""
-    own = [key for key in keys if key in raw["variants"][name]]
-    return f"variants.{name}.{own[0]}" if own else f"train.{keys[0]}"
-
-
-def _beyond_target(
-    raw: dict[str, Any], variants: dict[str, Variant], architectures: Options, count_parameters: Count
-) -> list[str]:
-    """List the valid variants that exceed the target's limits or that cannot be built."""
+def _unfit_network(key: str, variant: Variant, target: Target, count: Callable[..., int]) -> list[str]:
+    """Say why a variant's network cannot be built, or that it is too large for the target."""
     try:
-        target = Target.model_validate(raw.get("target"))
-    except ValidationError:
-        return []  # told already
-    mistakes, counts = [], {}
-    for name, variant in variants.items():
-        key = f"variants.{name}"
-        if variant.epochs > target.epochs:
-            source = _where(raw, name, "epochs")
-            mistakes.append(f"{source}: {variant.epochs} given; target.epochs allows {target.epochs}")
-        options = architectures.get(variant.architecture)
-        if options is None or not set(variant.model) <= set(options):
-            continue  # told already
-        try:
-            network = variant.architecture, tuple(sorted(variant.model.items()))
-            if network not in counts:
-                counts[network] = count_parameters(variant.architecture, variant.model)
-            parameters = counts[network]
-        except Exception as error:  # an architecture may raise anything
-            mistakes.append(f"{key}.model: {shown(variant.model)} given; {variant.architecture} says: {error}")
-            continue
-        if parameters >= target.parameters:
-            mistakes.append(
-                f"{key}: has {parameters:,} parameters; target.parameters allows fewer than {target.parameters:,}"
-            )
-    return list(dict.fromkeys(mistakes))  # a default is told once
-
-
-def _read(path: Path) -> dict[str, Any]:
-    raw = document.read(path)
-    if not isinstance(raw, dict):
-        raise UserError(f"{path.name}: holds no keys; allowed: {', '.join(Params.model_fields)}")
-    return raw
+        parameters = count(variant.architecture, tuple(sorted(variant.model.items())))
+    except Exception as error:  # an architecture may raise anything
+        return [f"{key}.model: {shown(variant.model)} given; {variant.architecture} says: {error}"]
+    if parameters < target.parameters:
+        return []
+    return [f"{key}: has {parameters:,} parameters; target.parameters allows fewer than {target.parameters:,}"]
 
 
 def _mapping(raw: dict[str, Any], section: str) -> dict[str, Any]:

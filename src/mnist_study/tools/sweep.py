@@ -15,7 +15,6 @@ import json
 import multiprocessing
 import signal
 import statistics
-import tempfile
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
@@ -23,9 +22,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from ruamel.yaml import YAML
+from rich.text import Text
 
-from mnist_study.configure import describe, document, params
+from mnist_study.configure import build, document
+from mnist_study.configure.params import Plan
 from mnist_study.core import files, mnist
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
@@ -124,32 +124,25 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
     return [task for task in sorted(tasks, key=lambda task: task.seed) if task.key not in finished]
 
 
-def trials(plan: Path) -> dict[str, params.Plan]:
+def trials(plan: Path) -> dict[str, Plan]:
     """Make each trial's changes and check what comes out; raises UserError where that is no params.yaml."""
-    architectures = {name: describe.options(name) for name in describe.architecture_names()}
-    yaml = YAML(typ="safe", pure=True)
     raw = document.read(plan)
     if not isinstance(raw, dict) or not isinstance(raw.get("trials"), dict):
         raise UserError(
             f"{plan}: has no `trials`, a name for each set of changes, such as {{slow: {{train.lr: 0.01}}}}"
         )
     checked = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for trial, changes in raw.pop("trials").items():
-            changed = copy.deepcopy(raw)
-            if not isinstance(changes, dict):
-                raise UserError(
-                    f"{plan}: trials.{trial}: {changes!r} given; allowed are keys with their values, or {{}}"
-                )
-            for key, value in changes.items():
-                *sections, last = str(key).split(".")
-                try:
-                    functools.reduce(dict.__getitem__, sections, changed)[last] = value
-                except (KeyError, TypeError):
-                    raise UserError(f"{plan}: trials.{trial}.{key}: there is no section of that name") from None
-            file = Path(folder) / f"{plan.stem}, {trial}"
-            yaml.dump(changed, file)
-            checked[trial] = params.load(file, architectures, describe.count_parameters)
+    for trial, changes in raw.pop("trials").items():
+        if not isinstance(changes, dict):
+            raise UserError(f"{plan}: trials.{trial}: {changes!r} given; allowed are keys with their values, or {{}}")
+        changed = copy.deepcopy(raw)
+        for key, value in changes.items():
+            *sections, last = str(key).split(".")
+            try:
+                functools.reduce(dict.__getitem__, sections, changed)[last] = value
+            except (KeyError, TypeError):
+                raise UserError(f"{plan}: trials.{trial}.{key}: there is no section of that name") from None
+        checked[str(trial)] = build.check(changed, f"{plan.stem}, {trial}")
     return checked
 
 
@@ -205,19 +198,16 @@ def _whole_lines(table: Path) -> str:
 
 def means(table: Path) -> Table:
     """Give the mean over seeds of each trial and variant and, where there are several, over the trial's variants."""
-    grouped: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows(table):
-        grouped.setdefault((row["trial"], row["variant"]), []).append(row)
-        grouped.setdefault((row["trial"], "all"), []).append(row)
-    alone = {trial for trial, variant in grouped if len({v for t, v in grouped if t == trial}) == 2}
+    trials: dict[str, dict[str, list[dict[str, str]]]] = {}
+    for row in sorted(rows(table), key=lambda row: (row["trial"], row["variant"])):
+        trials.setdefault(row["trial"], {}).setdefault(row["variant"], []).append(row)
     shown = Table("trial", "variant", "parameters", "runs", "validation accuracy", "loss", "training accuracy")
-    for (trial, variant), group in sorted(grouped.items()):
-        if variant == "all" and trial in alone:
-            continue
-        accuracy, loss, training = (
-            statistics.fmean(float(row[column]) for row in group)
-            for column in ("validation_accuracy", "validation_loss", "train_accuracy")
-        )
-        parameters = group[0]["parameters"] if variant != "all" else ""
-        shown.add_row(trial, variant, parameters, str(len(group)), f"{accuracy:.3f}", f"{loss:.4f}", f"{training:.2f}")
+    for trial, variants in trials.items():
+        lines = [(variant, group[0]["parameters"], group) for variant, group in variants.items()]
+        if len(variants) > 1:
+            lines.append(("all", "", [row for group in variants.values() for row in group]))
+        for variant, parameters, group in lines:
+            training, accuracy, loss = (statistics.fmean(float(row[score]) for row in group) for score in SCORES)
+            scores = f"{accuracy:.3f}", f"{loss:.4f}", f"{training:.2f}"
+            shown.add_row(Text(trial), variant, parameters, str(len(group)), *scores)
     return shown

@@ -1,4 +1,4 @@
-"""The jobs of a study as tasks of a Ray cluster. Nothing else here knows of Ray."""
+"""The jobs of a run as tasks of a Ray cluster. Nothing else here knows of Ray."""
 
 import platform
 import signal
@@ -61,18 +61,21 @@ def run(
 ) -> dict[str, str]:
     """Run the jobs on the cluster; `keep` is given each outcome. Gives the names of the jobs that failed, and why.
 
-    Whatever ends this, Ray ends what it started. Checkouts of an unfinished study stay: training goes on in them.
+    Whatever ends this, Ray ends what it started. Checkouts of an unfinished run stay: training goes on in them.
     """
-    names, failed = {job.name: job for job in jobs}, {}
+    failed: dict[str, str] = {}
     with _signals_held_back():
         board = _beside().remote()
         tasks = _submit(jobs, payload, remote, board)
     while tasks:
         time.sleep(SECONDS)
         with _signals_held_back():
+            running = {job.name: job for job in tasks.values()}
             for name, (where, status) in _news(board).items():
-                if show.where.get(names[name]) != where:
-                    show.started(names[name], where)
+                if name not in running:
+                    continue  # late: it has ended
+                if show.where.get(running[name]) != where:
+                    show.started(running[name], where)
                 if status:
                     files.write(progress / f"{name}.json", status.encode())
             done, _ = ray.wait(list(tasks), num_returns=len(tasks), timeout=0)

@@ -1,4 +1,4 @@
-"""The trainings of a study on a Ray cluster, and their results back by a DVC remote."""
+"""The trainings of a run on a Ray cluster, and their results back by a DVC remote."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ CAME = Path("build/cluster")  # evaluations as workers tell them, for the displa
 
 
 def check(remote: str | None, dirty: bool) -> str:
-    """Give the remote's name; raises UserError where a study on a cluster cannot begin."""
+    """Give the remote's name; raises UserError where a run on a cluster cannot begin."""
     if not importlib.util.find_spec("ray"):
         raise UserError("ray is not installed; `pip install -e '.[cluster]'` does it")
     if not remote:

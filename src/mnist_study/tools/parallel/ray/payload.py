@@ -77,7 +77,7 @@ def unpack(payload: Payload, folder: Path) -> None:
         git.run("fetch", "--quiet", ".bundle", REF, folder=folder)
         git.run("checkout", "--quiet", "--detach", "FETCH_HEAD", folder=folder)
     except UserError as error:
-        raise OSError(str(error)) from None  # that of a machine, not of the study: another one may do
+        raise OSError(str(error)) from None  # that of this machine; another one may do
     (folder / ".bundle").unlink()
     with tarfile.open(fileobj=io.BytesIO(payload.inputs)) as tar:
         tar.extractall(folder, filter="data")

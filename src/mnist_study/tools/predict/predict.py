@@ -99,7 +99,7 @@ def as_json(
     answers: dict[str, np.ndarray],
     unreadable: dict[str, str],
 ) -> str:
-    """Write all answers and errors as JSON, in the order of the pictures; `variant` is None where no picture can be read."""
+    """Write all answers and errors as JSON, in the order of the pictures; `variant` is None where none can be read."""
     pictures = []
     for name in names:
         if name in answers:

@@ -136,6 +136,7 @@ FLOORS = (
     {"report"},
     {"running"},
     {"configure", "download", "evaluate", "train", "transforms"},
+    {"arithmetic"},
     {"core", "architectures"},
 )
 

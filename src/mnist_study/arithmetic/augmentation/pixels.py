@@ -1,0 +1,30 @@
+"""What the kinds of augmentation share: the scale of pixels, and rounding of integers."""
+
+import torch
+from torch import Tensor
+
+STEPS = 128  # of each of the 255 steps of a byte
+WHITE = 255 * STEPS
+
+
+def fixed(numbers: Tensor, bits: int) -> Tensor:
+    """Round float64 [N] to multiples of 2^-bits, as int64 [N, 1, 1] to go with images."""
+    return (numbers * 2.0**bits).round().long().view(-1, 1, 1)
+
+
+def shifted(sums: Tensor, bits: int) -> Tensor:
+    """Divide integers by 2^bits and round to the nearest, halves up."""
+    return (sums + (1 << (bits - 1))) >> bits
+
+
+def clamped(pixels: Tensor) -> Tensor:
+    """Cut off what is darker than black or brighter than white."""
+    return pixels.clamp(0, WHITE)
+
+
+def at(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Give the pixels [N, H, W] of images at int64 places [N, H, W]; outside it is black."""
+    height, width = images.shape[1:]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+    return torch.where(inside, images.flatten(1).gather(1, place.flatten(1)).view(rows.shape), 0)

@@ -1,0 +1,61 @@
+"""Stochastic gradient descent with momentum, and the running average of weights: float32, one operation at a time."""
+
+import torch
+from torch import nn
+
+from mnist_study.arithmetic import random_words
+from mnist_study.arithmetic.chain import Gradients
+
+TINY = 2.0**-100  # momentum below counts as zero, before numbers become denormal
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, seed: int) -> None:
+    """Draw the initial weights of all convolutions and linear layers, uniform as torch's, by the hash.
+
+    Between -1 / sqrt(n) and 1 / sqrt(n), where n values go into a sum; 24 bits each. Norms begin with 1 and 0.
+    """
+    for name, layer in model.named_modules():
+        if not isinstance(layer, nn.Conv2d | nn.Linear):
+            continue
+        count = torch.tensor(float(layer.weight[0].numel()), dtype=torch.float64)
+        for kind, parameter in layer.named_parameters(recurse=False):
+            stream = random_words.key("weights", seed, f"{name}.{kind}")
+            words = random_words.words(stream, torch.arange(parameter.numel())) >> 8
+            centred = (2 * words + 1 - 2**24).double() * 2.0**-24
+            parameter.copy_((centred / count.sqrt()).float().view(parameter.shape))
+
+
+class Optimiser:
+    """Momentum of every parameter; weights decay, biases and norms do not."""
+
+    def __init__(self, model: nn.Module, momentum: float, weight_decay: float, *, nesterov: bool) -> None:
+        self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
+        self.buffers = {parameter: torch.zeros_like(parameter) for parameter in model.parameters()}
+
+    @torch.no_grad()
+    def step(self, sums: Gradients, images: int, rate: float) -> None:
+        """Take one step along the gradients, float64 sums over so many images."""
+        for parameter, buffer in self.buffers.items():
+            count, momentum, decay, lr = (
+                torch.tensor(number, device=parameter.device)
+                for number in (float(images), self.momentum, self.weight_decay, rate)
+            )
+            gradient = (sums[parameter] / count.double()).float()
+            if self.weight_decay > 0 and parameter.ndim > 1:
+                gradient = gradient + decay * parameter
+            moved = momentum * buffer + gradient
+            buffer.copy_(torch.where(moved.abs() < TINY, 0.0, moved))
+            direction = momentum * buffer + gradient if self.nesterov else buffer
+            parameter.copy_((parameter - lr * direction) + 0.0)
+
+
+@torch.no_grad()
+def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the average's weights and running statistics toward the model's by the share 1 - decay, in float32."""
+    share = torch.tensor(1.0 - decay)
+    for mine, theirs in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.copy_(mine + share.to(mine.device) * (theirs - mine))
+        else:
+            mine.copy_(theirs)

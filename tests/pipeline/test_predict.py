@@ -100,7 +100,7 @@ def test_without_weights_it_says_how_to_get_them(restored: Path, tmp_path: Path)
     folder = tmp_path / "clone"
     shutil.copytree(restored, folder)
     shutil.rmtree(folder / "models")
-    Image.new("L", (28, 28), 0).save(tmp_path / "digit.png")
+    drawn("3", FONTS[0]).save(tmp_path / "digit.png")
     command = [*COMMAND, "predict", str(tmp_path / "digit.png")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 1

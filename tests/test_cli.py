@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from mnist_study import cli
 from tests.support import COMMAND, ROOT
 
-SUBCOMMANDS = ("predict", "networks", "study", "sweep", "review", "plots", "doctor", "result", "dvc")
+SUBCOMMANDS = ("predict", "networks", "study", "sweep", "review", "plots", "doctor", "result", "verify", "dvc")
 
 
 def run(*arguments: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -68,6 +68,7 @@ def test_the_shell_completes_subcommands():
         ("review origin/main", "review.review.print_review", (("origin/main",), {})),
         ("plots", "vega.draw", ((), {})),
         ("doctor", "doctor.__main__.examine", ((), {"quick": False})),
+        ("verify --device cuda", "golden.verify.verify", (("cuda",), {})),
         ("doctor --quick", "doctor.__main__.examine", ((), {"quick": True})),
         ("result", "result.result", ((), {})),
         ("dvc pull --allow-missing --force", "dvc.quietly", (("pull", "--allow-missing", "--force"), {})),
@@ -79,11 +80,11 @@ def test_a_subcommand_hands_its_options_on(
 ):
     calls = []
     module, _, function = f"mnist_study.tools.{called}".rpartition(".")
-    # 0 is the exit status of what gives one, and of a review in which a stage is stale, which ends with 1
+    # 0 is the exit status of what gives one, and the answer no of review and verify, which end with 1
     monkeypatch.setattr(importlib.import_module(module), function, lambda *a, **k: calls.append((a, k)) or 0)
     done = CliRunner().invoke(cli.app, command.split())
     assert calls == [expected]
-    assert done.exit_code == (1 if command.startswith("review") else 0)
+    assert done.exit_code == (1 if command.startswith(("review", "verify")) else 0)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,16 @@ def doctor(
 
 
 @app.command()
+def verify(
+    device: Annotated[Literal["cpu", "cuda"], Option(help="Where networks are trained.")] = "cpu",
+) -> None:
+    """Compare what this machine computes with the golden vectors; exit status 1 where a bit differs."""
+    from mnist_study.tools.golden.verify import verify
+
+    raise typer.Exit(0 if verify(device) else 1)
+
+
+@app.command()
 def result() -> None:
     """Print the result in a few lines, where to read all of it, and what to try next."""
     from mnist_study.tools.result import result

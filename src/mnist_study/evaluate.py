@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study import architectures
+from mnist_study.arithmetic import network, scoring
 from mnist_study.core import mnist, weights
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
@@ -61,18 +62,25 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
     # The layout in which torch trains, so that both count the same images right.
     model = architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
-    forward = partial(logits, model)
+    exact = network.read(model) if recipe.engine == "exact" else None
+
+    def score(images: Tensor) -> Tensor:
+        if exact is not None:
+            return scoring.logits(exact, images, policy.mean, policy.sd)
+        return all_logits(partial(logits, model), images, policy)
+
+    figures = scoring.measure if exact else measure
     replicas, predicted, probability = [], [], []
     for seed in recipe.seeds:
         load_finite(model, trained / f"seed-{seed}.safetensors")
-        test_logits = all_logits(forward, test.images, policy)
-        highest = test_logits.softmax(1).max(1)
-        predicted.append(highest.indices.to(torch.uint8))
-        probability.append(highest.values)
+        test_logits = score(test.images)
+        classes, shares = scoring.most_likely(test_logits) if exact else most_likely(test_logits)
+        predicted.append(classes.to(torch.uint8))
+        probability.append(shares)
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
-        replica |= measure(test_logits, test.labels, "test")
+        replica |= figures(test_logits, test.labels, "test")
         if validation is not None:
-            replica |= measure(all_logits(forward, validation.images, policy), validation.labels, "validation")
+            replica |= figures(score(validation.images), validation.labels, "validation")
         replicas.append(replica)
     return Evaluation(
         variant=recipe.variant,
@@ -81,6 +89,12 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         predicted=torch.stack(predicted).numpy(),
         probability=torch.stack(probability).numpy(),
     )
+
+
+def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Give each image's class and its probability in float32."""
+    highest = logits.softmax(1).max(1)
+    return highest.indices, highest.values
 
 
 def load_finite(model: nn.Module, path: Path) -> None:

@@ -50,6 +50,8 @@ def cut(recipe: Recipe, images: Path, path: Path, epoch: int) -> None:
     ("scheduler", "engine"),
     [
         ("plateau", "torch"),
+        pytest.param("plateau", "exact", marks=pytest.mark.slow),
+        pytest.param("one_cycle", "exact", marks=pytest.mark.slow),
         pytest.param("one_cycle", "fast", marks=pytest.mark.slow),
         pytest.param("constant", "fast", marks=pytest.mark.slow),
         pytest.param("step", "torch", marks=pytest.mark.slow),

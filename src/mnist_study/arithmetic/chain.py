@@ -9,10 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study.arithmetic.fixed_point import STATISTIC, STORED, exponent_of, over_images, rounded, unit
+from mnist_study.arithmetic.functions import square_root
 from mnist_study.arithmetic.network import Cell
 from mnist_study.arithmetic.random_words import Key, keys, words
+from mnist_study.core.errors import UserError
 
 Gradients = dict[Tensor, Tensor]  # by parameter, summed over images, float64 in no units
+TINY = 2.0**-100  # statistics and momentum below count as zero, before they become denormal
+MOST_VALUES = 2**23  # of a channel in a batch
 SHARES = 65536  # a dropout's rate is a multiple of its inverse
 
 
@@ -52,9 +56,15 @@ class Norm:
 
     @classmethod
     def of(cls, stored: Stored) -> "Norm":
-        """Measure a batch."""
+        """Measure a batch; raises UserError where it has a single value, or so many that sums pass 2^53."""
         n, _, height, width = stored.q.shape
-        count = torch.tensor(float(n * height * width), dtype=torch.float64, device=stored.q.device)
+        values = n * height * width
+        if not 1 < values <= MOST_VALUES:
+            size = f"{n} of {height} x {width}"
+            raise UserError(
+                f"a batch norm is given {size} values; allowed are 2 to {MOST_VALUES:,}: another batch size"
+            )
+        count = torch.tensor(float(values), dtype=torch.float64, device=stored.q.device)
         units, statistic = stored.units.flatten(1), stored.statistic()
         wide = units * 2.0 ** (STORED - STATISTIC)
         mean = over_images(stored.sum(), units) / count
@@ -63,7 +73,7 @@ class Norm:
 
     def inverse(self, layer: nn.BatchNorm2d) -> Tensor:
         """Give 1 / standard deviation."""
-        return 1.0 / (self.variance + layer.eps).sqrt()
+        return 1.0 / square_root(self.variance + layer.eps)
 
     def update(self, layer: nn.BatchNorm2d) -> None:
         """Move the running statistics a tenth of the way, in float64, then round once."""
@@ -72,8 +82,9 @@ class Norm:
         assert variance is not None
         assert batches is not None
         unbiased = self.variance * (self.count / (self.count - 1.0))
-        mean.copy_((mean.double() * 0.9 + self.mean * 0.1).float())
-        variance.copy_((variance.double() * 0.9 + unbiased * 0.1).float())
+        for old, new in ((mean, self.mean), (variance, unbiased)):
+            moved = (old.double() * 0.9 + new * 0.1).float()
+            old.copy_(torch.where(moved.abs() < TINY, 0.0, moved))
         batches += 1
 
 
@@ -86,7 +97,7 @@ def running(layer: nn.BatchNorm2d) -> Norm:
 
 def dropped_shares(rate: float) -> int:
     """Give the rate in 65,536ths."""
-    return round(rate * SHARES)
+    return min(round(rate * SHARES), SHARES - 1)
 
 
 def keeps(cell: Cell, stream: Key, images: Tensor, like: Tensor) -> Tensor:

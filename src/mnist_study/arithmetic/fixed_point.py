@@ -4,6 +4,8 @@ A block of numbers with the exponent e holds integers q of so many bits; each st
 are kept in float64 tensors, exponents in int64 tensors.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -12,11 +14,10 @@ WEIGHT = 12  # bits of weights
 GRADIENT = 12  # bits of the gradients that a layer multiplies
 SLOPE = 16  # bits of the loss's gradient with respect to the logits
 STORED = 16  # bits of what one layer leaves to the next
-STATISTIC = 14  # bits of what a batch norm adds up, and squares
+STATISTIC = 14  # bits of what a batch norm squares and multiplies
 GRID = 4  # bits below the largest image's unit, in sums over images
 SMALLEST, LARGEST = -60, 60  # exponents of images
 SMALLEST_OF_WEIGHTS = -40
-MOST = 2**53  # float64 holds every integer up to here
 
 
 def power(exponent: Tensor) -> Tensor:
@@ -26,13 +27,19 @@ def power(exponent: Tensor) -> Tensor:
 
 def exponent_of(largest: Tensor, smallest: int = SMALLEST) -> Tensor:
     """Give the least e with largest < 2^e, at least `smallest` and at most 60; `largest` is not negative."""
-    return torch.frexp(largest)[1].long().clamp(smallest, LARGEST)
+    exponent = torch.frexp(largest)[1].long().clamp(smallest, LARGEST)
+    return torch.where(largest > 0, exponent, smallest)
 
 
 def rounded(numbers: Tensor, bits: int, exponent: Tensor) -> Tensor:
     """Give the nearest integers, ties to even, of `bits` bits with their sign; what is NaN stays NaN."""
     limit = 2.0 ** (bits - 1) - 1
     return (numbers.double() * power(bits - 1 - exponent)).round().clamp(-limit, limit)
+
+
+def bounded(tensors: Iterable[Tensor]) -> Tensor:
+    """Tell, as a bool tensor, whether all numbers are finite and below 2^60 in magnitude."""
+    return torch.stack([(tensor.abs() < 2.0**LARGEST).all() for tensor in tensors]).all()
 
 
 def unit(bits: int, exponent: Tensor) -> Tensor:

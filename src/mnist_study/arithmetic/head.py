@@ -49,12 +49,24 @@ def logits(head: nn.Linear | None, averages: Tensor) -> Tensor:
     return (features.q @ weight.t()).float() * (features.units * units.t()).float() + head.bias + 0.0
 
 
+def probabilities(logits: Tensor) -> Tensor:
+    """Give float64 [N, classes]; the powers are added up as integers of 2^-40, so that their sum has no order."""
+    powers = (functions.exp(_below(logits)) * POWER_UNITS).round()
+    return powers / powers.sum(1, keepdim=True)
+
+
+def _below(logits: Tensor) -> Tensor:
+    """Give each logit's distance from its image's largest: at most 0, at least -700, so that a loss has a bound."""
+    wide = logits.double()
+    return (wide - wide.amax(1, keepdim=True)).clamp_min(-700.0)
+
+
 def loss_and_slope(logits: Tensor, labels: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
     """Give each image's cross-entropy in 2^-32 nats, int64 [N], and its gradient by the logits, float64 [N, classes].
 
     With label smoothing s of K classes each class's share is s / K, the label's 1 - s more.
     """
-    below = logits.double() - logits.double().amax(1, keepdim=True)
+    below = _below(logits)
     powers = (functions.exp(below) * POWER_UNITS).round()
     total = powers.sum(1, keepdim=True)
     log_shares = below - (functions.log(total) - functions.log(torch.full_like(total, POWER_UNITS)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class UnsupportedError(Exception):
@@ -45,6 +45,13 @@ class Network:
 
     cells: list[Cell]
     head: nn.Linear | None
+
+    def statistics(self) -> list[Tensor]:
+        """List the running means and variances."""
+        norms = [cell.norm for cell in self.cells if cell.norm]
+        return [
+            statistic for norm in norms for statistic in (norm.running_mean, norm.running_var) if statistic is not None
+        ]
 
 
 def read(model: nn.Module) -> Network:
@@ -96,10 +103,11 @@ def _refuse_shared(layers: list[nn.Module]) -> None:
 def _is_known(layer: nn.Module) -> bool:
     match layer:
         case nn.Conv2d(padding_mode="zeros", groups=1, stride=(1, 1), dilation=(1, 1)):
-            return isinstance(layer.padding, tuple) and layer.padding[0] == layer.padding[1]
+            square = layer.kernel_size[0] == layer.kernel_size[1]
+            return square and isinstance(layer.padding, tuple) and layer.padding[0] == layer.padding[1]
         case nn.MaxPool2d(kernel_size=2 | (2, 2), stride=2 | (2, 2), padding=0, dilation=1, ceil_mode=False):
             return True
-        case nn.BatchNorm2d(affine=True, track_running_stats=True, momentum=0.1):
+        case nn.BatchNorm2d(affine=True, track_running_stats=True, momentum=0.1, eps=1e-5):
             return True
         case nn.Dropout():
             return layer.p < 1

@@ -1,12 +1,12 @@
 """Stochastic gradient descent with momentum, and the running average of weights: float32, one operation at a time."""
 
+import math
+
 import torch
 from torch import nn
 
 from mnist_study.arithmetic import random_words
-from mnist_study.arithmetic.chain import Gradients
-
-TINY = 2.0**-100  # momentum below counts as zero, before numbers become denormal
+from mnist_study.arithmetic.chain import TINY, Gradients
 
 
 @torch.no_grad()
@@ -18,12 +18,12 @@ def initialise(model: nn.Module, seed: int) -> None:
     for name, layer in model.named_modules():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             continue
-        count = torch.tensor(float(layer.weight[0].numel()), dtype=torch.float64)
+        root = torch.tensor(math.sqrt(layer.weight[0].numel()), dtype=torch.float64)
         for kind, parameter in layer.named_parameters(recurse=False):
             stream = random_words.key("weights", seed, f"{name}.{kind}")
             words = random_words.words(stream, torch.arange(parameter.numel())) >> 8
             centred = (2 * words + 1 - 2**24).double() * 2.0**-24
-            parameter.copy_((centred / count.sqrt()).float().view(parameter.shape))
+            parameter.copy_((centred / root).float().view(parameter.shape))
 
 
 class Optimiser:
@@ -51,11 +51,14 @@ class Optimiser:
 
 
 @torch.no_grad()
-def move_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the average's weights and running statistics toward the model's by the share 1 - decay, in float32."""
+def move_average(average: nn.Module, model: nn.Module, decay: float, *, first: bool) -> None:
+    """Move the average's weights and running statistics toward the model's by the share 1 - decay, in float32.
+
+    After the first step it is the model itself.
+    """
     share = torch.tensor(1.0 - decay)
     for mine, theirs in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if mine.is_floating_point():
+        if mine.is_floating_point() and not first:
             mine.copy_(mine + share.to(mine.device) * (theirs - mine))
         else:
             mine.copy_(theirs)

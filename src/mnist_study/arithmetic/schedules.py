@@ -12,7 +12,7 @@ ENOUGH = 1e-8  # a smaller drop of the rate is not made, as in torch
 
 @dataclass
 class Schedule:
-    """The learning rate now, and what `plateau` remembers: the least loss, in 2^-32 nats, and epochs since then."""
+    """The learning rate now, and what `plateau` remembers: the least training loss, and epochs since then."""
 
     name: str
     options: dict[str, Any]
@@ -25,6 +25,14 @@ class Schedule:
     def __post_init__(self) -> None:
         self.rate = self.peak
         self.before_step(0)
+
+    def state(self) -> dict[str, float | int | None]:
+        """Give what an epoch passes to the next."""
+        return {"rate": self.rate, "best": self.best, "waited": self.waited}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.rate, self.best, self.waited = state["rate"], state["best"], state["waited"]
 
     def before_step(self, step: int) -> None:
         """Set the rate of a step, counted from 0: only `one_cycle` changes within an epoch."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic import chain, convolution, head
+from mnist_study.arithmetic import chain, convolution, fixed_point, head
 from mnist_study.arithmetic.chain import Chain, Gradients, Norm
-from mnist_study.arithmetic.fixed_point import GRADIENT, LARGEST, VALUE, exponent_of, rounded, unit
+from mnist_study.arithmetic.fixed_point import GRADIENT, VALUE, exponent_of, rounded, unit
 from mnist_study.arithmetic.network import Cell, Network
 from mnist_study.arithmetic.random_words import Key, key
 
@@ -43,7 +43,7 @@ class Batch:
 class Result:
     """Loss of each image in 2^-32 nats, int64 [N]; classes [N]; gradients of the *sum* of losses.
 
-    `diverged` is a bool tensor: a value was not finite, or 2^60 or more.
+    `diverged` is a bool tensor: a parameter, a value or a gradient was not finite, or 2^60 or more.
     """
 
     losses: Tensor
@@ -60,34 +60,41 @@ def dropout_keys(network: Network, seed: int, epoch: int) -> list[Key]:
 @torch.no_grad()
 def forward_backward(network: Network, batch: Batch, dropout: list[Key], smoothing: float) -> Result:
     """Compute losses and gradients, and move the running statistics; `dropout` has the epoch's keys."""
-    taken, chains = [Input.of(batch.images, batch.largest)], []
-    diverged = ~(batch.largest < 2.0**LARGEST).all()
+    taken: list[Input] = []
+    chains: list[Chain] = []
+    images, largest, met = batch.images, batch.largest, [batch.largest]
     for cell, stream in zip(network.cells, dropout, strict=True):
+        taken.append(Input.of(images, largest))
         u = _convolve(cell, taken[-1])
-        diverged = diverged | ~(u.abs() < 2.0**LARGEST).all()
         stored, norm = chain.store(u), None
         if cell.norm is not None:
             norm = Norm.of(stored)
             norm.update(cell.norm)
         kept = chain.keeps(cell, stream, batch.numbers, u) if cell.dropout > 0 else None
         chains.append(chain.forward(cell, stored, norm, kept))
-        diverged = diverged | ~(chains[-1].largest < 2.0**LARGEST).all()
-        taken.append(Input.of(chains[-1].pooled(), chains[-1].largest))
-    averages = head.average(chains[-1].pooled())
+        images, largest = chains[-1].pooled(), chains[-1].largest
+        met += [u, largest]
+    averages = head.average(images)
     logits = head.logits(network.head, averages)
-    diverged = diverged | ~(logits.abs() < 2.0**LARGEST).all()
     losses, slope = head.loss_and_slope(logits.nan_to_num(0.0), batch.labels, smoothing)
     gradient, gradients = head.backward(network.head, averages, slope)
-    gradients |= _backward(network.cells, chains, taken, gradient)
-    return Result(losses, logits.argmax(1), gradients, diverged)
+    bounds = _backward(network.cells, chains, taken, gradient, gradients)
+    met += [logits, *bounds, *gradients, *network.statistics()]  # the keys of gradients are the parameters
+    return Result(losses, logits.argmax(1), gradients, ~fixed_point.bounded(met))
 
 
-def _backward(cells: list[Cell], chains: list[Chain], taken: list[Input], gradient: Tensor) -> Gradients:
-    """Go back through the cells, from the gradient of the averages; give the gradients of all their parameters."""
-    gradients: Gradients = {}
+def _backward(
+    cells: list[Cell], chains: list[Chain], taken: list[Input], gradient: Tensor, gradients: Gradients
+) -> list[Tensor]:
+    """Go back through the cells, from the gradient of the averages; add the gradients of all their parameters.
+
+    Gives the bounds of the magnitudes that were met.
+    """
+    bounds = []
     arriving = head.spread(gradient, chains[-1].pooled().shape)
-    for cell, link, values in reversed(list(zip(cells, chains, taken[:-1], strict=True))):
+    for cell, link, values in reversed(list(zip(cells, chains, taken, strict=True))):
         result, bound, own = chain.backward(link, arriving)
+        bounds.append(bound)
         gradients |= own
         at = Input.of(result, bound, GRADIENT)
         layer = cell.convolution
@@ -100,7 +107,7 @@ def _backward(cells: list[Cell], chains: list[Chain], taken: list[Input], gradie
             gradients[layer.bias] = gradients[layer.bias] + bias if layer.bias in gradients else bias
         if link is not chains[0]:
             arriving = chain.store(convolution.input_gradient(at.q, at.units, layer.weight, padding))
-    return gradients
+    return bounds
 
 
 @torch.no_grad()

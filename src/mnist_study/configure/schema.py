@@ -54,7 +54,7 @@ class Train(Section):
     ema: float = Field(ge=0, lt=1)
     anneal_epochs: int = Field(ge=0)
     anneal_strength: float = Field(ge=0, le=1)
-    engine: Literal["torch", "fast"]
+    engine: Literal["torch", "fast", "exact"]
     device: Literal["cpu", "cuda"]
     precision: Literal["fp32", "bf16"]
     validation: int = Field(ge=0, le=50_000)

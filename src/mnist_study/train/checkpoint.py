@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load, save
@@ -25,7 +25,7 @@ from mnist_study.core.recipe import Recipe
 from mnist_study.train import environment
 from mnist_study.train.engines import Engine
 
-CODE = ("mnist_study.architectures", "mnist_study.core", "mnist_study.train")  # what `train` depends on in dvc.yaml
+CODE = ("architectures", "arithmetic", "core", "train")  # what `train` depends on in dvc.yaml
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,39 @@ class State:
             named |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
         return named
 
+    def facts(self) -> dict[str, Any]:
+        """Give all else as plain data."""
+        rates = [group["lr"] for group in self.optimiser.param_groups]
+        return {"history": self.history, "schedule": self.schedule.state_dict(), "lrs": rates}
+
+    def resume(self, facts: dict[str, Any]) -> None:
+        """Take back what `facts` gave."""
+        for group, lr in zip(self.optimiser.param_groups, facts["lrs"], strict=True):
+            group["lr"] = lr
+        self.schedule.load_state_dict(facts["schedule"])
+        self.history.extend(facts["history"])
+
+
+class Resumable(Protocol):
+    """A state that can be saved and resumed."""
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """A row per epoch."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Name every tensor that a step changes."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """Give all else as plain data."""
+        ...
+
+    def resume(self, facts: dict[str, Any]) -> None:
+        """Take back what `facts` gave."""
+        ...
+
 
 class Checkpoint:
     """The checkpoint of one seed at `path`; `identity` names the training, `note` takes a line for the user."""
@@ -54,14 +87,9 @@ class Checkpoint:
     def __init__(self, path: Path, identity: str, note: Callable[[str], None]) -> None:
         self.path, self.identity, self.note = path, identity, note
 
-    def save(self, state: State) -> None:
+    def save(self, state: Resumable) -> None:
         """Write the state; if that fails, training goes on without a checkpoint."""
-        about = {
-            "identity": self.identity,
-            "history": state.history,
-            "schedule": state.schedule.state_dict(),
-            "lrs": [group["lr"] for group in state.optimiser.param_groups],
-        }
+        about = {"identity": self.identity, **state.facts()}
         tensors = {name: tensor.contiguous().clone() for name, tensor in state.tensors().items()}
         content = json.dumps(about).encode() + b"\n" + save(tensors)
         try:
@@ -69,7 +97,7 @@ class Checkpoint:
         except OSError as error:
             self.note(f"{self.path}: cannot be written ({error.strerror}); a kill would lose this epoch")
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: Resumable) -> None:
         """Restore the state from the file; leave it as it is if the file is missing, damaged or of another training."""
         try:
             data = self.path.read_bytes()
@@ -88,31 +116,35 @@ class Checkpoint:
         for name, tensor in state.tensors().items():
             with torch.no_grad():
                 tensor.copy_(saved[name])
-        for group, lr in zip(state.optimiser.param_groups, about["lrs"], strict=True):
-            group["lr"] = lr
-        state.schedule.load_state_dict(about["schedule"])
-        state.history.extend(about["history"])
+        state.resume(about)
         self.note(f"{self.path}: resumed after epoch {len(state.history)}")
 
 
-def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split], engine: Engine) -> str:
-    """Give the SHA-256 of all that decides a training's bytes: its inputs, its code, packages and processor."""
+def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split], engine: Engine | None) -> str:
+    """Give the SHA-256 of all that decides a training's bytes: its inputs and its code.
+
+    An engine's bytes depend on packages and processor, too; without one, by the arithmetic of integers, they do not.
+    """
     facts = {
         "recipe": {key: value for key, value in asdict(recipe).items() if key != "seeds"},
         "seed": seed,
         "policy": asdict(policy),
         "splits": {name: [_sha256(t.numpy()) for t in (split.images, split.labels)] for name, split in splits.items()},
-        "engine": [engine.name, engine.precision],
         "code": _code(),
-        "environment": environment.describe(recipe.device, engine.name),
-        "flags": environment.cpuinfo("flags", "Features"),
     }
+    if engine is not None:
+        facts |= {
+            "engine": [engine.name, engine.precision],
+            "environment": environment.describe(recipe.device, engine.name),
+            "flags": environment.cpuinfo("flags", "Features"),
+        }
     return _sha256(json.dumps(facts, sort_keys=True).encode())
 
 
 def _code() -> dict[str, str]:
     """Give the SHA-256 of every loaded module that training depends on."""
-    files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith(CODE)}
+    ours = tuple(f"mnist_study.{folder}" for folder in CODE)
+    files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith(ours)}
     return {name: _sha256(Path(file).read_bytes()) for name, file in files.items() if file}
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 
 from mnist_study import architectures
+from mnist_study.arithmetic import VERSION
 from mnist_study.core import mnist, weights
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
 from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
-from mnist_study.train import engines, environment
+from mnist_study.train import engines, environment, exact_loop
 from mnist_study.train.checkpoint import Checkpoint, identity
 from mnist_study.train.loop import train
 from mnist_study.train.messages import Note, Progress, Replica
@@ -51,20 +52,25 @@ def train_one(
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(stream("weights", seed))
     model = architectures.build(recipe.architecture, **recipe.model)
-    engine = engines.choose(recipe, model, len(training), note)
+    engine = None if recipe.engine == "exact" else engines.choose(recipe, model, len(training), note)
     saved = None
     if checkpoint is not None:
         splits = {"training": training, **observed}
         saved = Checkpoint(checkpoint, identity(recipe, seed, policy, splits, engine), note)
     training = training.to(recipe.device)
     observed = {name: split.to(recipe.device) for name, split in observed.items()}
-    trained, history = train(model, engine, recipe, seed, policy, training, observed, report, saved)
+    if engine is None:
+        model.to(recipe.device)
+        trained, history = exact_loop.train(model, recipe, seed, policy, training, observed, report, saved)
+    else:
+        trained, history = train(model, engine, recipe, seed, policy, training, observed, report, saved)
+    name, precision = (engine.name, engine.precision) if engine else ("exact", f"integers, version {VERSION}")
     return Replica(
         seed=seed,
         weights=weights.pack(trained),
         history=history,
         parameters=architectures.count_parameters(trained),
-        engine=engine.name,
-        precision=engine.precision,
-        environment=environment.describe(recipe.device, engine.name),
+        engine=name,
+        precision=precision,
+        environment=environment.describe(recipe.device, name),
     )

@@ -1,0 +1,1 @@
+"""Golden vectors: what the arithmetic gives for inputs made by a hash, kept in reference/arithmetic/."""

@@ -1,0 +1,60 @@
+"""Compare what this machine computes with the golden vectors: `mnist-study verify`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mnist_study.arithmetic import VERSION
+from mnist_study.core.errors import UserError
+from mnist_study.tools.golden.operations import operations
+from mnist_study.tools.golden.trainings import computed
+from mnist_study.train.environment import describe
+
+FOLDER = Path("reference/arithmetic")
+OPERATIONS, TRAININGS = FOLDER / "operations.json", FOLDER / "trainings.json"
+
+
+def verify(device: str = "cpu") -> bool:
+    """Print a line for each difference, and one that says whether all is equal; tell whether it is.
+
+    `device` is where steps and trainings are computed. Raises UserError where the vectors are missing.
+    """
+    begun, wrong, count = time.monotonic(), 0, 0
+    expected = _read(OPERATIONS)
+    for name, vector in operations().items():
+        count += 1
+        for part, gives in vector["gives"].items():
+            if expected.get(name, {}).get("gives", {}).get(part) != gives:
+                print(f"DIFFERENT {name}: {part}")
+                wrong += 1
+    hashes = _read(TRAININGS)
+    for name, digest in computed(device):
+        count += 1
+        if hashes.get(name) != digest:
+            print(f"DIFFERENT {name}: {digest}")
+            wrong += 1
+    about = describe(device, "exact")
+    where = ", ".join([about["processor"], about["instructions"], f"torch {about['packages']['torch']}"])
+    verdict = f"{wrong} of them different" if wrong else "all equal"
+    print(f"arithmetic {VERSION} on {where}: {count} vectors, {verdict} ({time.monotonic() - begun:.0f} s)")
+    return not wrong
+
+
+def write() -> None:
+    """Write the vectors anew, as a new version of the arithmetic needs."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in operations().items()]
+    OPERATIONS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    TRAININGS.write_text(json.dumps(dict(computed()), indent=1) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UserError(f"{path}: missing; run this at the top of a checkout of mnist-study")
+    return json.loads(path.read_text())
+
+
+if __name__ == "__main__":
+    write() if "--write" in sys.argv else sys.exit(not verify())

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study import architectures
-from mnist_study.arithmetic import network, scoring
+from mnist_study.arithmetic import VERSION, network, scoring
 from mnist_study.core import mnist, weights
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
@@ -72,7 +72,11 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     figures = scoring.measure if exact else measure
     replicas, predicted, probability = [], [], []
     for seed in recipe.seeds:
-        load_finite(model, trained / f"seed-{seed}.safetensors")
+        path = trained / f"seed-{seed}.safetensors"
+        load_finite(model, path)
+        version = weights.about(path).get("arithmetic", "none")
+        if exact and version != str(VERSION):
+            raise UserError(f"{path}: trained by arithmetic {version}, scored by {VERSION}; train the variant again")
         test_logits = score(test.images)
         classes, shares = scoring.most_likely(test_logits) if exact else most_likely(test_logits)
         predicted.append(classes.to(torch.uint8))

@@ -9,6 +9,7 @@ from torch import nn
 
 from mnist_study import architectures
 from mnist_study.arithmetic import VERSION
+from mnist_study.core import weights
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
@@ -48,6 +49,17 @@ def test_it_learns_and_evaluation_gives_what_the_last_epoch_gave(exact: Recipe, 
     (scored,) = evaluate(exact, ROTATE, tiny_mnist, tmp_path).replicas
     for name in ("test_loss", "test_accuracy", "validation_loss", "validation_accuracy"):
         assert scored[name] == last[name]
+
+
+def test_weights_of_another_version_are_refused(exact: Recipe, tiny_mnist: Path, tmp_path: Path):
+    model = architectures.build(exact.architecture, **exact.model)
+    path = tmp_path / "seed-0.safetensors"
+    for about, version in (({"arithmetic": "0"}, "0"), (None, "none")):
+        path.write_bytes(weights.pack(model, about))
+        with pytest.raises(
+            UserError, match=f"seed-0.safetensors: trained by arithmetic {version}, scored by {VERSION}"
+        ):
+            evaluate(exact, ROTATE, tiny_mnist, tmp_path)
 
 
 def test_torchs_generator_and_threads_change_nothing(exact: Recipe, tiny_mnist: Path):

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
+from mnist_study.arithmetic import VERSION
 from mnist_study.core import files
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
@@ -132,7 +133,9 @@ def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split]
         "splits": {name: [_sha256(t.numpy()) for t in (split.images, split.labels)] for name, split in splits.items()},
         "code": _code(),
     }
-    if engine is not None:
+    if engine is None:
+        facts["arithmetic"] = VERSION
+    else:
         facts |= {
             "engine": [engine.name, engine.precision],
             "environment": environment.describe(recipe.device, engine.name),

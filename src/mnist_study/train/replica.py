@@ -67,7 +67,7 @@ def train_one(
     name, precision = (engine.name, engine.precision) if engine else ("exact", f"integers, version {VERSION}")
     return Replica(
         seed=seed,
-        weights=weights.pack(trained),
+        weights=weights.pack(trained, None if engine else {"arithmetic": str(VERSION)}),
         history=history,
         parameters=architectures.count_parameters(trained),
         engine=name,

@@ -20,8 +20,8 @@ ARCHITECTURES = architecture_names()
 UNUSED_IN_EVALUATION = {  # training uses them
     "src/mnist_study/core/files.py",
     "src/mnist_study/core/randomness.py",
-    "src/mnist_study/arithmetic/optimiser.py",
-    "src/mnist_study/arithmetic/schedules.py",
+    "src/mnist_study/core/arithmetic/optimiser.py",
+    "src/mnist_study/core/arithmetic/schedules.py",
 }
 
 USE = """
@@ -141,7 +141,6 @@ FLOORS = (
     {"report"},
     {"running"},
     {"configure", "download", "evaluate", "train", "transforms"},
-    {"arithmetic"},
     {"core", "architectures"},
 )
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study import architectures
-from mnist_study.arithmetic import VERSION, network, scoring
 from mnist_study.core import mnist, weights
+from mnist_study.core.arithmetic import VERSION, network, scoring
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import all_logits, logits, measure

@@ -131,7 +131,7 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ({"variants__second__model": {"dropout": -0.1}}, r"second\.model: .* given; .* from 0 to below 1"),
         ({"variants__first__epochs": 21}, r"variants\.first\.epochs: 21 given; target\.epochs allows 20"),
         ({"variants__second__model": {"dropout": 0.99}}, r"second\.model: .* given; dropout says: too much of it"),
-        ({"train__engine": "fats"}, r"train\.engine: 'fats' given; allowed is 'torch' or 'fast'"),
+        ({"train__engine": "fats"}, r"train\.engine: 'fats' given; allowed is 'torch', 'fast' or 'exact'"),
         (
             {"train__engine": "fast", "train__device": "cuda"},
             r"train\.device: engine fast on device cuda given; allowed are",

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from mnist_study import architectures
-from mnist_study.arithmetic import VERSION
 from mnist_study.core import weights
+from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe

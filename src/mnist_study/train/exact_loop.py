@@ -12,12 +12,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mnist_study.arithmetic import augmentation, network, optimiser, scoring, step
-from mnist_study.arithmetic.fixed_point import bounded
-from mnist_study.arithmetic.head import LOSS_UNITS
-from mnist_study.arithmetic.optimiser import Optimiser
-from mnist_study.arithmetic.random_words import key, order
-from mnist_study.arithmetic.schedules import Schedule
+from mnist_study.core.arithmetic import augmentation, network, optimiser, scoring, step
+from mnist_study.core.arithmetic.fixed_point import bounded
+from mnist_study.core.arithmetic.head import LOSS_UNITS
+from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.core.arithmetic.random_words import key, order
+from mnist_study.core.arithmetic.schedules import Schedule
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 
 from mnist_study import architectures
-from mnist_study.arithmetic import VERSION
 from mnist_study.core import mnist, weights
+from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
 from mnist_study.core.randomness import stream

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic.random_words import key, words
+from mnist_study.core.arithmetic.random_words import key, words
 from mnist_study.core.mnist import Split
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_study.arithmetic import augmentation, chain, convolution, fixed_point, functions, head, optimiser
-from mnist_study.arithmetic.chain import Norm
-from mnist_study.arithmetic.network import Cell
-from mnist_study.arithmetic.random_words import key, order, uniform, words
-from mnist_study.arithmetic.schedules import Schedule
+from mnist_study.core.arithmetic import augmentation, chain, convolution, fixed_point, functions, head, optimiser
+from mnist_study.core.arithmetic.chain import Norm
+from mnist_study.core.arithmetic.network import Cell
+from mnist_study.core.arithmetic.random_words import key, order, uniform, words
+from mnist_study.core.arithmetic.schedules import Schedule
 from mnist_study.tools.golden.made import images, numbers
 
 Vector = dict[str, dict[str, Any]]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mnist_study import architectures
-from mnist_study.arithmetic import augmentation, network, optimiser, scoring, step
+from mnist_study.core.arithmetic import augmentation, network, optimiser, scoring, step
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.core.recipe import Recipe
 from mnist_study.tools.golden.made import images

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mnist_study.arithmetic import VERSION
+from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
 from mnist_study.tools.golden.operations import operations
 from mnist_study.tools.golden.trainings import computed

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic.augmentation import affine, blur, brightness, contrast, noise
-from mnist_study.arithmetic.augmentation.pixels import STEPS, WHITE
-from mnist_study.arithmetic.random_words import key, uniform
+from mnist_study.core.arithmetic.augmentation import affine, blur, brightness, contrast, noise
+from mnist_study.core.arithmetic.augmentation.pixels import STEPS, WHITE
+from mnist_study.core.arithmetic.random_words import key, uniform
 
 KINDS = (affine, blur, brightness, contrast, noise)  # applied in this order
 Ranges = Mapping[str, tuple[float, float]]

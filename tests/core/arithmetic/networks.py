@@ -4,8 +4,8 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from mnist_study.arithmetic import optimiser, step
-from mnist_study.arithmetic.augmentation import normalised
+from mnist_study.core.arithmetic import optimiser, step
+from mnist_study.core.arithmetic.augmentation import normalised
 from mnist_study.tools.golden.made import images
 
 

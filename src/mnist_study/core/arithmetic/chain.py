@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mnist_study.arithmetic.fixed_point import STATISTIC, STORED, exponent_of, over_images, rounded, unit
-from mnist_study.arithmetic.functions import square_root
-from mnist_study.arithmetic.network import Cell
-from mnist_study.arithmetic.random_words import Key, keys, words
+from mnist_study.core.arithmetic.fixed_point import STATISTIC, STORED, exponent_of, over_images, rounded, unit
+from mnist_study.core.arithmetic.functions import square_root
+from mnist_study.core.arithmetic.network import Cell
+from mnist_study.core.arithmetic.random_words import Key, keys, words
 from mnist_study.core.errors import UserError
 
 Gradients = dict[Tensor, Tensor]  # by parameter, summed over images, float64 in no units

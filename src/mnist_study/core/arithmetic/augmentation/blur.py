@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from mnist_study.arithmetic.augmentation.pixels import fixed, shifted
+from mnist_study.core.arithmetic.augmentation.pixels import fixed, shifted
 
 PARAMETERS = {"blur": 0.0}
 

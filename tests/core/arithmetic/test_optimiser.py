@@ -8,8 +8,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnist_study import architectures
-from mnist_study.arithmetic import optimiser
-from mnist_study.arithmetic.chain import Gradients
+from mnist_study.core.arithmetic import optimiser
+from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.train.loop import decay_groups
 
 

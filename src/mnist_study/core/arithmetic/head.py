@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mnist_study.arithmetic import fixed_point, functions
-from mnist_study.arithmetic.chain import Gradients, Stored, store
-from mnist_study.arithmetic.fixed_point import SLOPE, VALUE, exponent_of, over_images, rounded, unit
+from mnist_study.core.arithmetic import fixed_point, functions
+from mnist_study.core.arithmetic.chain import Gradients, Stored, store
+from mnist_study.core.arithmetic.fixed_point import SLOPE, VALUE, exponent_of, over_images, rounded, unit
 
 LOSS_UNITS = 2.0**32  # losses are added up in 2^-32 nats
 POWER_UNITS = 2.0**40  # and so are the powers of a softmax, in 2^-40

@@ -7,8 +7,8 @@ Sums stay below 2^53, so they are exact in whatever order a library adds. Shapes
 import torch.nn.functional as F
 from torch import Tensor
 
-from mnist_study.arithmetic import fixed_point
-from mnist_study.arithmetic.fixed_point import over_images
+from mnist_study.core.arithmetic import fixed_point
+from mnist_study.core.arithmetic.fixed_point import over_images
 
 
 def forward(q: Tensor, units: Tensor, weight: Tensor, bias: Tensor | None, padding: int) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from mnist_study.arithmetic.functions import sine_and_cosine
+from mnist_study.core.arithmetic.functions import sine_and_cosine
 
 ENOUGH = 1e-8  # a smaller drop of the rate is not made, as in torch
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import nn
 
-from mnist_study.arithmetic import random_words
-from mnist_study.arithmetic.chain import TINY, Gradients
+from mnist_study.core.arithmetic import random_words
+from mnist_study.core.arithmetic.chain import TINY, Gradients
 
 
 @torch.no_grad()

@@ -7,8 +7,8 @@ torchvision's `affine`: shear, then scale, then rotate, then translate.
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic.augmentation.pixels import at, fixed, shifted
-from mnist_study.arithmetic.functions import sine_and_cosine
+from mnist_study.core.arithmetic.augmentation.pixels import at, fixed, shifted
+from mnist_study.core.arithmetic.functions import sine_and_cosine
 
 PARAMETERS = {
     "rotation": 0.0,

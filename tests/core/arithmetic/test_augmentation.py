@@ -5,9 +5,9 @@ from types import ModuleType
 import pytest
 import torch
 
-from mnist_study.arithmetic import augmentation
-from mnist_study.arithmetic.augmentation import affine, blur, brightness, contrast, noise
-from mnist_study.arithmetic.augmentation.pixels import WHITE
+from mnist_study.core.arithmetic import augmentation
+from mnist_study.core.arithmetic.augmentation import affine, blur, brightness, contrast, noise
+from mnist_study.core.arithmetic.augmentation.pixels import WHITE
 from mnist_study.core.augmentation import Policy, warp
 from mnist_study.tools.golden.made import images
 from mnist_study.tools.golden.trainings import NONE

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from mnist_study.arithmetic import functions
-from mnist_study.arithmetic.random_words import key, keys, order, uniform, words
-from mnist_study.arithmetic.schedules import Schedule
+from mnist_study.core.arithmetic import functions
+from mnist_study.core.arithmetic.random_words import key, keys, order, uniform, words
+from mnist_study.core.arithmetic.schedules import Schedule
 from mnist_study.train import schedules
 from tests.train.test_checkpoint import SCHEDULES
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from mnist_study.arithmetic.augmentation.pixels import clamped, fixed, shifted
+from mnist_study.core.arithmetic.augmentation.pixels import clamped, fixed, shifted
 
 PARAMETERS = {"contrast": 1.0}
 

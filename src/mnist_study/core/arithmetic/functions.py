@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic.fixed_point import power
+from mnist_study.core.arithmetic.fixed_point import power
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.693147180369123816490, 1.90821492927058770002e-10  # high has 33 bits: k * high is exact

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic.augmentation.pixels import WHITE, clamped, fixed, shifted
-from mnist_study.arithmetic.random_words import key, keys, words
+from mnist_study.core.arithmetic.augmentation.pixels import WHITE, clamped, fixed, shifted
+from mnist_study.core.arithmetic.random_words import key, keys, words
 
 PARAMETERS = {"noise": 0.0}
 SD = 147.80054127099805  # of the sum of four bytes: sqrt((256^2 - 1) / 3)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mnist_study.arithmetic import chain, convolution, fixed_point, head
-from mnist_study.arithmetic.chain import Chain, Gradients, Norm
-from mnist_study.arithmetic.fixed_point import GRADIENT, VALUE, exponent_of, rounded, unit
-from mnist_study.arithmetic.network import Cell, Network
-from mnist_study.arithmetic.random_words import Key, key
+from mnist_study.core.arithmetic import chain, convolution, fixed_point, head
+from mnist_study.core.arithmetic.chain import Chain, Gradients, Norm
+from mnist_study.core.arithmetic.fixed_point import GRADIENT, VALUE, exponent_of, rounded, unit
+from mnist_study.core.arithmetic.network import Cell, Network
+from mnist_study.core.arithmetic.random_words import Key, key
 
 
 @dataclass(frozen=True)

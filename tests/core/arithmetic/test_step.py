@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from mnist_study.arithmetic import chain, fixed_point, head, network, step
-from mnist_study.arithmetic.network import UnsupportedError
+from mnist_study.core.arithmetic import chain, fixed_point, head, network, step
+from mnist_study.core.arithmetic.network import UnsupportedError
 from mnist_study.core.errors import UserError
-from tests.arithmetic.networks import batch, networks
+from tests.core.arithmetic.networks import batch, networks
 
 
 def run(model: nn.Sequential, given_batch: step.Batch, smoothing: float = 0.0) -> tuple[step.Result, list[Tensor]]:

@@ -134,6 +134,11 @@ def test_a_loss_has_a_bound():
     assert slope[0].tolist() == [1.0, -1.0]
 
 
+def test_exponents_have_limits_that_infinity_keeps():
+    largest = torch.tensor([0.0, 2.0**-90, 0.5, 1.0, 2.0**70, torch.inf, torch.nan])
+    assert fixed_point.exponent_of(largest).tolist() == [-60, -60, 0, 1, 60, 60, 60]
+
+
 def test_an_image_without_gradient_changes_no_weight():
     """Its logits are as sure as float32 can be, so its slope is 0 or below 2^-60."""
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())

@@ -26,9 +26,10 @@ def power(exponent: Tensor) -> Tensor:
 
 
 def exponent_of(largest: Tensor, smallest: int = SMALLEST) -> Tensor:
-    """Give the least e with largest < 2^e, at least `smallest` and at most 60; `largest` is not negative."""
+    """Give the least e with largest < 2^e, at least `smallest` and at most 60, which infinity and NaN have, too."""
     exponent = torch.frexp(largest)[1].long().clamp(smallest, LARGEST)
-    return torch.where(largest > 0, exponent, smallest)
+    finite = torch.where(largest < torch.inf, exponent, LARGEST)
+    return torch.where(largest == 0, smallest, finite)
 
 
 def rounded(numbers: Tensor, bits: int, exponent: Tensor) -> Tensor:

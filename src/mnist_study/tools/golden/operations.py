@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - tensors, numbers and what holds 
 def _numbers() -> dict[str, Vector]:
     ties = torch.tensor([0.5, 1.5, 2.5, -0.5, -1.5, 0.25, 8191.5, -8192.0, 3e-20, 0.0])
     exponent = fixed_point.exponent_of(torch.tensor(8192.0))
-    exponents = torch.tensor([0.0, 1.0, 0.99, 2.0**-70, 2.0**59, 3.5])
+    exponents = torch.tensor([0.0, 1.0, 0.99, 2.0**-70, 2.0**59, 2.0**70, 3.5])
     sums, units = (numbers("sums", 4, 3).double() * 2**23).round(), 2.0 ** torch.tensor([[-3.0], [-9.0], [-40.0], [-3]])
     x = numbers("x", 12).double() * 20
     return {

@@ -21,6 +21,7 @@ const scorer = (() => {
   /** The least e with largest < 2^e, within limits. */
   function exponentOf(largest, smallest) {
     if (!(largest > 0)) return smallest;
+    if (largest === Infinity) return LARGEST;
     bytes.setFloat64(0, largest);
     const exponent = ((bytes.getUint16(0) >> 4) & 2047) - 1022;
     return Math.min(LARGEST, Math.max(smallest, exponent));
@@ -33,7 +34,7 @@ const scorer = (() => {
 
   /** Integers of so many bits with one exponent, and what 1 stands for. */
   function quantised(numbers, bits, exponent) {
-    const scale = power(bits - 1 - exponent), limit = 2 ** (bits - 1) - 1;
+    const scale = power(bits - 1 - exponent), limit = power(bits - 1) - 1;
     const q = new Float64Array(numbers.length);
     for (let i = 0; i < q.length; i++) q[i] = round(Math.max(-limit, Math.min(limit, numbers[i] * scale)));
     return { q, unit: power(exponent - bits + 1) };
@@ -179,7 +180,7 @@ const scorer = (() => {
   /** The probability of each class, as float64. */
   function probabilities(logits) {
     const top = Math.max(...logits);
-    const powers = Array.from(logits, (logit) => round(exp(Math.max(logit - top, -700)) * 2 ** 40));
+    const powers = Array.from(logits, (logit) => round(exp(Math.max(logit - top, -700)) * power(40)));
     const total = powers.reduce((sum, number) => sum + number, 0);
     return powers.map((number) => number / total);
   }

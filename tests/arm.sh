@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Compute the golden steps by the second implementation on arm64, emulated. Needs root, qemu-user-static, debootstrap.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+arm=build/arm
+mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/*.sources 2>/dev/null || true)
+if [ ! -e "$arm/root/usr/bin/python3.11" ]; then
+    debootstrap --foreign --arch=arm64 --variant=minbase --include=python3 bookworm "$arm/root" $mirror >"$arm.log"
+    for package in "$arm"/root/var/cache/apt/archives/*.deb; do dpkg -x "$package" "$arm/root"; done
+fi
+numpy=$(sed -n 's/^\(numpy==[^ ;]*\).*/\1/p' requirements.lock)
+.venv/bin/python -m pip install --quiet --no-deps --upgrade --target "$arm/site" --python-version 3.11 --only-binary=:all: \
+    --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 "$numpy"
+.venv/bin/python -m tests.core.arithmetic.structures >"$arm/structures.json"
+PYTHONHOME=$arm/root/usr PYTHONPATH=$arm/site PYTHONDONTWRITEBYTECODE=1 \
+    qemu-aarch64-static -L "$arm/root" "$arm/root/usr/bin/python3.11" tests/core/arithmetic/second.py <"$arm/structures.json"

@@ -2,7 +2,8 @@
 # Compute the golden steps by the second implementation on arm64, emulated. Needs root, qemu-user-static, debootstrap.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-arm=build/arm
+arm=$PWD/build/arm
+mkdir -p "$arm"
 mirror=$(awk '/^URIs:/ { print $2; exit }' /etc/apt/sources.list.d/*.sources 2>/dev/null || true)
 if [ ! -e "$arm/root/usr/bin/python3.11" ]; then
     debootstrap --foreign --arch=arm64 --variant=minbase --include=python3 bookworm "$arm/root" $mirror >"$arm.log"

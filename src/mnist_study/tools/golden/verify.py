@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
 from mnist_study.tools.golden.operations import operations
@@ -21,6 +23,7 @@ def verify(device: str = "cpu") -> bool:
 
     `device` is where steps and trainings are computed. Raises UserError where the vectors are missing.
     """
+    torch.set_num_threads(1)  # the networks are small, and others may need the cores
     begun, wrong, count = time.monotonic(), 0, 0
     expected = _read(OPERATIONS)
     for name, vector in operations().items():

@@ -107,7 +107,7 @@ test-bytes: setup ## train first epochs again and compare with what is committed
 	.venv/bin/dvc repro --quiet transforms
 	.venv/bin/pytest -m bytes
 
-test-arm: setup ## compute the golden steps on emulated arm64 (two minutes; needs root, qemu-user-static, debootstrap)
+test-arm: setup ## compute golden steps on emulated arm64 (needs root, qemu-user-static, debootstrap)
 	tests/arm.sh
 
 fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)

@@ -81,7 +81,7 @@ plots: setup ## write dvc_plots/index.html, which opens without network
 readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
-test: setup ## run the default tests (about two minutes on two cores)
+test: setup ## run the default tests (two to three minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (three to eight minutes)

@@ -84,7 +84,7 @@ readme: setup ## copy the results from reports/study.md into README.md
 test: setup ## run the default tests (two to three minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: setup ## run the tests that take longer (three to eight minutes)
+test-slow: setup ## run the tests that take longer (seven minutes or more)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster or bytes)"
 
 test-faults: setup ## fill disks, damage files, break connections, kill what runs (half an hour or more)

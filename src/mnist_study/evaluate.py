@@ -74,9 +74,8 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     for seed in recipe.seeds:
         path = trained / f"seed-{seed}.safetensors"
         load_finite(model, path)
-        version = weights.about(path).get("arithmetic", "none")
-        if exact and version != str(VERSION):
-            raise UserError(f"{path}: trained by arithmetic {version}, scored by {VERSION}; train the variant again")
+        if exact:
+            require_version(path)
         test_logits = score(test.images)
         classes, shares = scoring.most_likely(test_logits) if exact else most_likely(test_logits)
         predicted.append(classes.to(torch.uint8))
@@ -99,6 +98,13 @@ def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Give each image's class and its probability in float32."""
     highest = logits.softmax(1).max(1)
     return highest.indices, highest.values
+
+
+def require_version(path: Path) -> None:
+    """Raise UserError where the weights were trained by another version of the arithmetic of integers, or without."""
+    version = weights.about(path).get("arithmetic", "none")
+    if version != str(VERSION):
+        raise UserError(f"{path}: trained by arithmetic {version}, scored by {VERSION}; train the variant again")
 
 
 def load_finite(model: nn.Module, path: Path) -> None:

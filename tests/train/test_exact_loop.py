@@ -113,3 +113,16 @@ def test_a_network_that_is_not_defined_is_refused_in_one_line(
     monkeypatch.setattr(architectures, "build", lambda *names, **options: strange)
     with pytest.raises(UserError, match=r"variants\.tiny\.engine: exact given, but it has a layer .* Tanh.*torch$"):
         train_one(exact, 0, ROTATE, *few(exact, tiny_mnist), lambda message: None)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_it_says_so(exact: Recipe, tiny_mnist: Path):
+    with pytest.raises(UserError, match=r"variants\.tiny\.device: cuda given; torch finds no GPU"):
+        train_one(replace(exact, device="cuda"), 0, ROTATE, *few(exact, tiny_mnist), lambda message: None)
+
+
+def test_a_batch_of_one_value_names_the_key(exact: Recipe, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch):
+    shrinking = nn.Sequential(nn.Conv2d(1, 10, 28), nn.BatchNorm2d(10), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    monkeypatch.setattr(architectures, "build", lambda *names, **options: shrinking)
+    with pytest.raises(UserError, match=r"variants\.tiny\.batch_size: 95 given; a batch norm has 1 of 1 x 1 values"):
+        train_one(replace(exact, batch_size=95), 0, ROTATE, *few(exact, tiny_mnist), lambda message: None)

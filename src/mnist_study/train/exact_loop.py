@@ -91,7 +91,10 @@ def train(
 
         for number, batch in enumerate(batches(training, recipe.batch_size, current, seed, epoch)):
             schedule.before_step(first_step + number)
-            result = step.forward_backward(known, batch, dropout, recipe.label_smoothing)
+            try:
+                result = step.forward_backward(known, batch, dropout, recipe.label_smoothing)
+            except UserError as error:
+                raise UserError(f"variants.{recipe.variant}.batch_size: {recipe.batch_size} given; {error}") from None
             if result.diverged:
                 raise UserError(diverged(recipe, seed, epoch, number + 1, schedule.rate))
             state.optimiser.step(result.gradients, len(batch.labels), schedule.rate)

@@ -14,6 +14,7 @@ from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import engines, environment, exact_loop
 from mnist_study.train.checkpoint import Checkpoint, identity
+from mnist_study.train.engines.torch_engine import require_gpu
 from mnist_study.train.loop import train
 from mnist_study.train.messages import Note, Progress, Replica
 
@@ -53,6 +54,10 @@ def train_one(
     torch.manual_seed(stream("weights", seed))
     model = architectures.build(recipe.architecture, **recipe.model)
     engine = None if recipe.engine == "exact" else engines.choose(recipe, model, len(training), note)
+    if engine is None:
+        if recipe.device == "cuda":
+            require_gpu(recipe)
+        model.to(recipe.device)
     saved = None
     if checkpoint is not None:
         splits = {"training": training, **observed}
@@ -60,7 +65,6 @@ def train_one(
     training = training.to(recipe.device)
     observed = {name: split.to(recipe.device) for name, split in observed.items()}
     if engine is None:
-        model.to(recipe.device)
         trained, history = exact_loop.train(model, recipe, seed, policy, training, observed, report, saved)
     else:
         trained, history = train(model, engine, recipe, seed, policy, training, observed, report, saved)

@@ -123,7 +123,7 @@ def test_divergence_does_not_hide(value: float, name: str):
 def test_a_norm_refuses_to_measure_one_value():
     model = nn.Sequential(nn.Conv2d(1, 2, 13), nn.BatchNorm2d(2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     run(model, batch(model, 2))
-    with pytest.raises(UserError, match="1 of 1 x 1 values; allowed are 2 to"):
+    with pytest.raises(UserError, match="has 1 of 1 x 1 values; allowed are 2 to"):
         run(model, batch(model, 1))
 
 

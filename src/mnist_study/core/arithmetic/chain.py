@@ -14,10 +14,10 @@ from mnist_study.core.arithmetic.network import Cell
 from mnist_study.core.arithmetic.random_words import Key, keys, words
 from mnist_study.core.errors import UserError
 
-Gradients = dict[Tensor, Tensor]  # by parameter, summed over images, float64 in no units
+Gradients = dict[Tensor, Tensor]  # by parameter, summed over images, float64
 TINY = 2.0**-100  # statistics and momentum below count as zero, before they become denormal
 MOST_VALUES = 2**23  # of a channel in a batch
-SHARES = 65536  # a dropout's rate is a multiple of its inverse
+SHARES = 65536  # a dropout's rate is rounded to 65,536ths
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Norm:
         values = n * height * width
         if not 1 < values <= MOST_VALUES:
             size = f"{n} of {height} x {width}"
-            raise UserError(
-                f"a batch norm is given {size} values; allowed are 2 to {MOST_VALUES:,}: another batch size"
-            )
+            raise UserError(f"a batch norm has {size} values; allowed are 2 to {MOST_VALUES:,}")
         count = torch.tensor(float(values), dtype=torch.float64, device=stored.q.device)
         units, statistic = stored.units.flatten(1), stored.statistic()
         wide = units * 2.0 ** (STORED - STATISTIC)
@@ -114,7 +112,7 @@ def keeps(cell: Cell, stream: Key, images: Tensor, like: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Chain:
-    """A cell's chain at one batch: coefficients float32 [1, C, 1, 1], values before pooling, what dropout keeps."""
+    """A cell's chain at one batch: what was stored, the values before pooling, what dropout keeps."""
 
     cell: Cell
     stored: Stored

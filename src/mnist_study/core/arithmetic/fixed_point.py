@@ -55,7 +55,7 @@ def of_weights(weight: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 
 
 def over_images(sums: Tensor, units: Tensor) -> Tensor:
-    """Add up [N, ...] integers of N images, each in units of its own, to float64 [...] in no units.
+    """Add up [N, ...] integers of N images, each in units of its own; give the total, float64 [...].
 
     Each is first rounded to a multiple of the largest unit's 16th part, so that the sum has no order.
     """

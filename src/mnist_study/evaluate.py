@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mnist_study import architectures
+from mnist_study import architectures, kernels
 from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION, network, scoring
 from mnist_study.core.augmentation import Policy
@@ -66,7 +66,7 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
 
     def score(images: Tensor) -> Tensor:
         if exact is not None:
-            return scoring.logits(exact, images, policy.mean, policy.sd)
+            return kernels.scores(exact, images, policy.mean, policy.sd).logits(images)
         return all_logits(partial(logits, model), images, policy)
 
     figures = scoring.measure if exact else measure

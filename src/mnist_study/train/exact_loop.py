@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mnist_study import kernels
 from mnist_study.core.arithmetic import augmentation, network, optimiser, scoring, step
 from mnist_study.core.arithmetic.fixed_point import bounded
 from mnist_study.core.arithmetic.head import LOSS_UNITS
@@ -77,8 +78,11 @@ def train(
     except network.UnsupportedError as error:
         raise UserError(f"variants.{recipe.variant}.engine: exact given, but {error}; allowed is torch") from None
     optimiser.initialise(model, seed)
+    arithmetic = kernels.trains(known, training.images, recipe.batch_size, policy.mean, policy.sd)
     state = begin(model, recipe, steps=recipe.epochs * math.ceil(len(training) / recipe.batch_size))
     schedule, history = state.schedule, state.history
+    final = known if state.average is None else network.read(state.average)
+    scorer = kernels.scores(final, training.images, policy.mean, policy.sd)
     if checkpoint is not None:
         checkpoint.restore(state)
 
@@ -89,20 +93,20 @@ def train(
         first_step = (epoch - 1) * math.ceil(len(training) / recipe.batch_size)
         loss, correct, seen, number = 0, 0, 0, 0
 
-        for number, batch in enumerate(batches(training, recipe.batch_size, current, seed, epoch)):
+        for number, (pixels, labels, chosen) in enumerate(batches(training, recipe.batch_size, current, seed, epoch)):
             schedule.before_step(first_step + number)
             try:
-                result = step.forward_backward(known, batch, dropout, recipe.label_smoothing)
+                result = arithmetic.forward_backward(pixels, labels, chosen, dropout, recipe.label_smoothing)
             except UserError as error:
                 raise UserError(f"variants.{recipe.variant}.batch_size: {recipe.batch_size} given; {error}") from None
             if result.diverged:
                 raise UserError(diverged(recipe, seed, epoch, number + 1, schedule.rate))
-            state.optimiser.step(result.gradients, len(batch.labels), schedule.rate)
+            state.optimiser.step(result.gradients, len(labels), schedule.rate)
             if state.average is not None:
                 optimiser.move_average(state.average, model, recipe.ema, first=first_step + number == 0)
             loss += int(result.losses.sum())
-            correct += int((result.predicted == batch.labels).sum())
-            seen += len(batch.labels)
+            correct += int((result.predicted == labels).sum())
+            seen += len(labels)
             if (number + 1) % PROGRESS_STEPS == 0:
                 report(Progress(seed, epoch, seen, len(training), loss / LOSS_UNITS / seen, 100 * correct / seen))
 
@@ -111,9 +115,8 @@ def train(
         mean_loss, accuracy = loss / LOSS_UNITS / seen, 100 * correct / seen
         row = {"epoch": epoch, "lr": schedule.rate, "train_loss": mean_loss, "train_accuracy": accuracy}
         schedule.after_epoch(epoch, mean_loss)
-        final = known if state.average is None else network.read(state.average)
         for name, split in observed.items():
-            row |= scoring.measure(scoring.logits(final, split.images, policy.mean, policy.sd), split.labels, name)
+            row |= scoring.measure(scorer.logits(split.images), split.labels, name)
         history.append(row)
         if checkpoint is not None and epoch < recipe.epochs:
             checkpoint.save(state)
@@ -130,12 +133,11 @@ def begin(model: nn.Module, recipe: Recipe, steps: int) -> State:
     return State(model, momentum, schedule, average, history=[])
 
 
-def batches(split: Split, size: int, policy: Policy, seed: int, epoch: int) -> Iterator[step.Batch]:
-    """Yield one shuffled epoch of augmented images; the last batch may be smaller."""
+def batches(split: Split, size: int, policy: Policy, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield one shuffled epoch: augmented pixels, labels and numbers of images; the last batch may be smaller."""
     for chosen in order(len(split), key("order", seed, epoch)).to(split.images.device).split(size):
         pixels = augmentation.augment(split.images[chosen], chosen, policy.ranges, seed, epoch)
-        images, largest = augmentation.normalised(pixels, policy.mean, policy.sd)
-        yield step.Batch(images, largest, split.labels[chosen], chosen)
+        yield pixels, split.labels[chosen], chosen
 
 
 def diverged(recipe: Recipe, seed: int, epoch: int, number: int, rate: float) -> str:

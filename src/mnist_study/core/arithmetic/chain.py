@@ -56,13 +56,9 @@ class Norm:
 
     @classmethod
     def of(cls, stored: Stored) -> "Norm":
-        """Measure a batch; raises UserError where it has a single value, or so many that sums pass 2^53."""
+        """Measure a batch; raises UserError where `value_count` does."""
         n, _, height, width = stored.q.shape
-        values = n * height * width
-        if not 1 < values <= MOST_VALUES:
-            size = f"{n} of {height} x {width}"
-            raise UserError(f"a batch norm has {size} values; allowed are 2 to {MOST_VALUES:,}")
-        count = torch.tensor(float(values), dtype=torch.float64, device=stored.q.device)
+        count = torch.tensor(float(value_count(n, height, width)), dtype=torch.float64, device=stored.q.device)
         units, statistic = stored.units.flatten(1), stored.statistic()
         wide = units * 2.0 ** (STORED - STATISTIC)
         mean = over_images(stored.sum(), units) / count
@@ -84,6 +80,14 @@ class Norm:
             moved = (old.double() * 0.9 + new * 0.1).float()
             old.copy_(torch.where(moved.abs() < TINY, 0.0, moved))
         batches += 1
+
+
+def value_count(n: int, height: int, width: int) -> int:
+    """Count a channel's values in a batch; raises UserError where there is one, or so many that sums pass 2^53."""
+    values = n * height * width
+    if not 1 < values <= MOST_VALUES:
+        raise UserError(f"a batch norm has {n} of {height} x {width} values; allowed are 2 to {MOST_VALUES:,}")
+    return values
 
 
 def running(layer: nn.BatchNorm2d) -> Norm:

@@ -1,0 +1,81 @@
+"""The arithmetic of integers (core/arithmetic) as Halide kernels: the same bits, many times as fast.
+
+They are proven equal to the reference, so no stage depends on this folder: a change here trains nothing again.
+"""
+
+import os
+from typing import Protocol
+
+from torch import Tensor, device
+
+from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.random_words import Key
+from mnist_study.core.arithmetic.reference import Reference
+from mnist_study.core.arithmetic.step import Result
+
+LARGEST_SIDE = 31  # a row's products of 14 bits must fit into 32
+SCORED = 64  # images at once
+
+
+class Trains(Protocol):
+    """What computes steps: see `Reference`."""
+
+    def forward_backward(
+        self, pixels: Tensor, labels: Tensor, numbers: Tensor, dropout: list[Key], smoothing: float
+    ) -> Result:
+        """Compute losses and gradients."""
+        ...
+
+
+class Scores(Protocol):
+    """What computes logits: see `Reference`."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Give logits."""
+        ...
+
+
+def trains(network: Network, images: Tensor, batch_size: int, mean: float, sd: float) -> Trains:
+    """Give kernels for batches of such images [N, H, W], or the reference where `unsupported` says why not."""
+    if unsupported(network, images.shape[1:], images.device):
+        return Reference(network, mean, sd)
+    from mnist_study.kernels.network import Training
+
+    return Training(network, images.shape[1], batch_size, mean, sd)
+
+
+def scores(network: Network, images: Tensor, mean: float, sd: float) -> Scores:
+    """Give kernels that score such images, or the reference."""
+    if unsupported(network, images.shape[1:], images.device):
+        return Reference(network, mean, sd)
+    from mnist_study.kernels.network import Scoring
+
+    return Scoring(network, images.shape[1], min(len(images), SCORED), mean, sd)
+
+
+def unsupported(network: Network, shape: tuple[int, ...], where: device) -> str | None:
+    """Tell why the kernels cannot compute this network, or None where they can.
+
+    MNIST_STUDY_REFERENCE asks for the reference.
+    """
+    if os.environ.get("MNIST_STUDY_REFERENCE"):
+        return "MNIST_STUDY_REFERENCE is set"
+    if where.type != "cpu":
+        return f"they compute on the processor, not on {where.type}"
+    try:
+        import halide  # noqa: F401
+    except ImportError:
+        return "Halide is not installed"
+    height, width = shape
+    if height != width or height > LARGEST_SIDE:
+        return f"images are {height} x {width}; allowed are squares of at most {LARGEST_SIDE}"
+    side = height
+    for cell in network.cells:
+        size, padding = cell.convolution.kernel_size[0], int(cell.convolution.padding[0])
+        side += 2 * padding - size + 1
+        if padding >= size:
+            return f"a convolution of {size} x {size} has padding {padding}"
+        if side > LARGEST_SIDE or side < 1:
+            return f"a convolution gives {side} x {side}"
+        side = side // 2 if cell.pool else side
+    return None

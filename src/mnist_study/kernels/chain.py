@@ -1,0 +1,258 @@
+"""What follows a convolution: batch norm, ReLU, dropout and pooling, forward and backward, value by value.
+
+A kernel reads planes as words of 32 bits, each the values of two neighbouring columns of sixteen images.
+"""
+
+import functools
+
+import halide as hl
+
+from mnist_study.kernels.kernel import (
+    BLOCK,
+    CHANNEL,
+    COLUMN,
+    F32,
+    I16,
+    I32,
+    LANE,
+    LANES,
+    LARGEST,
+    PAIR,
+    ROW,
+    TWO,
+    U32,
+    compiled,
+    exponent_of,
+    halves,
+    lay_out,
+    nearest,
+    power,
+    quarter,
+)
+from mnist_study.kernels.planes import EXPONENT
+
+SMALLEST = -60
+VALUE, GRADIENT, STORED = 14, 12, 16
+AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]
+WINDOW = [(0, 0), (1, 0), (0, 1), (1, 1)]  # (column, row), in the order in which the first maximum counts
+
+
+def half(word: hl.Expr, low: hl.Expr) -> hl.Expr:
+    """Give the low or the high sixteen bits of a word as an int32."""
+    return hl.select(low, hl.i32(hl.cast(I16, word)), word >> 16)
+
+
+class Stored:
+    """Planes as arguments of a kernel: their words, and the fields behind each channel's rows."""
+
+    def __init__(self, name: str) -> None:
+        self.words, self.numbers = hl.ImageParam(I32, 5, f"{name}_words"), hl.ImageParam(I16, 6, name)
+        self.side = hl.Param(I32, f"{name}_side")
+        lay_out(self.words, LANES)
+        lay_out(self.numbers, 2, LANES)
+
+    def arguments(self) -> list[hl.ImageParam | hl.Param]:
+        """Name the arguments in their order: words, numbers, side."""
+        return [self.words, self.numbers, self.side]
+
+    def integer(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Give the integer at a place."""
+        return half(self.words[LANE, column // 2, row, channel, BLOCK], column % 2 == 0)
+
+    def field(self, number: int, channel: hl.Expr = CHANNEL) -> hl.Expr:
+        """Give a field of an image's channel."""
+        pairs = (self.side + 1) // 2
+        row = self.side + (number // 2) // pairs
+        return hl.i32(self.numbers[number % 2, LANE, (number // 2) % pairs, row, channel, BLOCK])
+
+    def unit(self, channel: hl.Expr = CHANNEL) -> hl.Expr:
+        """Give the unit of an image's channel, float32."""
+        return power(hl.clamp(self.field(EXPONENT, channel), SMALLEST, LARGEST) - (STORED - 1))
+
+
+class Chain:
+    """A cell's chain as arguments of a kernel."""
+
+    def __init__(self, *, drops: bool) -> None:
+        self.q, self.drops = Stored("q"), drops
+        self.scale, self.shift = hl.ImageParam(F32, 1, "scale"), hl.ImageParam(F32, 1, "shift")
+        self.floor, self.dropped = hl.Param(F32, "last_floor"), hl.Param(U32, "dropped")
+        self.keys = [hl.ImageParam(U32, 2, name) for name in ("first_key", "second_key")]
+
+    def arguments(self) -> list[hl.ImageParam | hl.Param]:
+        """Name the arguments: those of the planes, scale, shift, last floor; of dropout two keys and its share."""
+        return [*self.q.arguments(), self.scale, self.shift, self.floor, *self.keys, self.dropped]
+
+    def number(self, integer: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Give what the norm gives."""
+        value = hl.f32(integer) * self.q.unit(channel)
+        return hl.strict_float(value * self.scale[channel] + self.shift[channel])
+
+    def before_dropout(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Give the number at a place behind the last ReLU."""
+        return hl.max(self.number(self.q.integer(column, row, channel), channel), self.floor)
+
+    def kept(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Tell whether dropout keeps a place."""
+        place = hl.cast(U32, (channel * self.q.side + row) * self.q.side + column)
+        first, second = (key[LANE, BLOCK] for key in self.keys)
+        x = (place >> 1) * hl.cast(U32, 0x9E3779B1) + first
+        x = (x ^ (x >> 16)) * hl.cast(U32, 0x7FEB352D)
+        x = (x ^ (x >> 15) ^ second) * hl.cast(U32, 0x846CA68B)
+        x ^= x >> 16
+        half = hl.select(place % 2 == 0, x & hl.cast(U32, 0xFFFF), x >> 16)
+        return half >= self.dropped
+
+    def result(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Give the number at a place behind dropout."""
+        number = self.before_dropout(column, row, channel)
+        return hl.select(self.kept(column, row, channel), number, 0.0) if self.drops else number
+
+    def pooled(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Give the largest number of a window of 2 x 2."""
+        each = [self.result(2 * column + right, 2 * row + down, channel) for right, down in WINDOW]
+        return hl.max(hl.max(each[0], each[1]), hl.max(each[2], each[3]))
+
+
+@functools.cache
+def values(*, drops: bool, pools: bool) -> hl.Callable:
+    """Compile: out = what the next convolution multiplies, in pairs of channels.
+
+    Arguments: the chain's, bounds of the images' magnitudes float32 [blocks][16]; result: inner pairs.
+    """
+    chain, bounds, out = Chain(drops=drops), hl.ImageParam(F32, 2, "bounds"), hl.Func("out")
+    number = (chain.pooled if pools else chain.result)(COLUMN, ROW, 2 * PAIR + TWO)
+    factor = power(VALUE - 1 - exponent_of(bounds[LANE, BLOCK], SMALLEST))
+    out[TWO, LANE, COLUMN, ROW, PAIR, BLOCK] = hl.cast(
+        I16, nearest(hl.strict_float(number * factor), 2 ** (VALUE - 1) - 1)
+    )
+    left, right = hl.Var("left"), hl.Var("right")
+    lay_out(out.output_buffer(), 2, LANES)
+    out.bound(TWO, 0, 2).bound(LANE, 0, LANES)
+    out.split(COLUMN, left, right, 2, hl.TailStrategy.GuardWithIf)
+    out.reorder(TWO, LANE, right, left, ROW, PAIR, BLOCK).unroll(TWO).unroll(right).vectorize(LANE, LANES)
+    out.parallel(BLOCK)
+    return compiled(out, [*chain.arguments(), bounds])
+
+
+@functools.cache
+def averages(*, drops: bool, pools: bool) -> hl.Callable:
+    """Compile: out = each channel's average over the image, float32 [blocks][channels][16].
+
+    Arguments: the chain's, the side behind the chain.
+    """
+    chain, side, out = Chain(drops=drops), hl.Param(I32, "side"), hl.Func("out")
+    number, largest, total = hl.Func("number"), hl.Func("largest"), hl.Func("total")
+    number[LANE, COLUMN, ROW, CHANNEL, BLOCK] = (chain.pooled if pools else chain.result)(COLUMN, ROW, CHANNEL)
+    place, channel = hl.RDom([(0, side), (0, side)], "place"), [LANE, CHANNEL, BLOCK]
+    met = number[LANE, place.x, place.y, CHANNEL, BLOCK]
+    largest[channel] = hl.f32(0.0)
+    largest[channel] = hl.max(largest[channel], hl.abs(met))
+    exponent = exponent_of(largest[channel], SMALLEST)
+    total[channel] = hl.i32(0)
+    total[channel] += nearest(hl.strict_float(met * power(STORED - 1 - exponent)), 2 ** (STORED - 1) - 1)
+    unit = hl.f64(power(exponent - (STORED - 1)))
+    out[channel] = hl.f32(hl.strict_float(hl.f64(total[channel]) * unit / hl.f64(side * side)))
+    out.bound(LANE, 0, LANES).vectorize(LANE, LANES).parallel(BLOCK)
+    for func in (largest, total):
+        func.compute_at(out, CHANNEL).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    number.compute_at(out, CHANNEL).vectorize(LANE, LANES)
+    return compiled(out, [*chain.arguments(), side])
+
+
+@functools.cache
+def opened(*, drops: bool, pools: bool) -> hl.Callable:
+    """Compile: out = the gradient of what the norm gave, as planes with two sums in their fields.
+
+    The sums are those of the integers and of the products of their quarters with those of q. Arguments: the chain's,
+    the gradient's planes: words, numbers, side; result: planes.
+    """
+    chain, gradient, out = Chain(drops=drops), Stored("gradient"), hl.Func("out")
+    side, columns = chain.q.side, (chain.q.side + 1) // 2
+    column = 2 * PAIR + TWO
+    winner, open_ = hl.Func("winner"), hl.Func("open")
+    if pools:
+        each = [chain.result(2 * PAIR + right, 2 * ROW + down, CHANNEL) for right, down in WINDOW]
+        best = hl.max(hl.max(each[0], each[1]), hl.max(each[2], each[3]))
+        winner[LANE, PAIR, ROW, CHANNEL, BLOCK] = hl.select(
+            each[0] == best, 0, hl.select(each[1] == best, 1, hl.select(each[2] == best, 2, 3))
+        )
+        pair, row = hl.min(PAIR, gradient.side - 1), hl.min(ROW // 2, gradient.side - 1)
+        inside = (gradient.side > PAIR) & (gradient.side > ROW // 2)
+        passes = inside & (winner[LANE, pair, row, CHANNEL, BLOCK] == (ROW % 2) * 2 + TWO)
+        word = gradient.words[LANE, pair // 2, row, CHANNEL, BLOCK]
+        arriving = half(word, pair % 2 == 0)
+    else:
+        word = gradient.words[LANE, PAIR, ROW, CHANNEL, BLOCK]
+        passes, arriving = hl.likely(column < side), half(word, TWO == 0)
+    here = hl.min(column, side - 1)
+    passes &= chain.number(chain.q.integer(column, ROW, CHANNEL), CHANNEL) > chain.floor
+    if drops:
+        passes &= chain.kept(here, ROW, CHANNEL)
+    open_[AT] = hl.cast(I16, hl.select(passes, arriving, 0))
+
+    place, channel = hl.RDom([(0, 2), (0, columns), (0, side)], "place"), [LANE, CHANNEL, BLOCK]
+    along, rows = hl.RDom([(0, 2), (0, columns)], "along"), hl.RDom([(0, side)], "rows")
+    total, row_products, products = hl.Func("total"), hl.Func("row_products"), hl.Func("products")
+    total[channel] = hl.i32(0)
+    total[channel] += hl.i32(open_[place.x, LANE, place.y, place.z, CHANNEL, BLOCK]) * hl.i32(hl.i16(1))
+    at = [along.x, LANE, along.y, ROW, CHANNEL, BLOCK]
+    row_products[LANE, ROW, CHANNEL, BLOCK] = hl.i32(0)
+    row_products[LANE, ROW, CHANNEL, BLOCK] += hl.i32(quarter(hl.Expr(open_[at]))) * hl.i32(
+        quarter(chain.q.numbers[at])
+    )
+    by_row = row_products[LANE, rows.x, CHANNEL, BLOCK]
+    products[channel] = (hl.i32(0), hl.i32(0))
+    products[channel] = (products[channel][0] + (by_row & 0xFFFF), products[channel][1] + (by_row >> 16))
+    fields = [half for part in (total[channel], *(products[channel][i] for i in (0, 1))) for half in halves(part)]
+    field, behind = ((ROW - side) * columns + PAIR) * 2 + TWO, hl.cast(I16, 0)
+    for number, expression in enumerate(fields):
+        behind = hl.select(field == number, expression, behind)
+    out[AT] = hl.select(
+        hl.likely(side > ROW), open_[TWO, LANE, PAIR, hl.likely(hl.min(ROW, side - 1)), CHANNEL, BLOCK], behind
+    )
+
+    both = hl.Var("both")
+    lay_out(out.output_buffer(), 2, LANES)
+    out.bound(TWO, 0, 2).bound(LANE, 0, LANES).reorder(TWO, LANE, PAIR, ROW, CHANNEL, BLOCK)
+    out.fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
+    open_.compute_at(out, CHANNEL).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT)
+    open_.vectorize(LANE, LANES).unroll(TWO)
+    if pools:
+        winner.compute_at(out, CHANNEL).vectorize(LANE, LANES)
+    for func in (total, products, row_products):
+        func.compute_at(out, CHANNEL).vectorize(LANE, LANES)
+    products.update().vectorize(LANE, LANES)
+    total.update().reorder(place.x, LANE, place.y, place.z).atomic().vectorize(place.x).vectorize(LANE, LANES)
+    row_products.update().reorder(along.x, LANE, along.y, ROW).atomic().vectorize(along.x).vectorize(LANE, LANES)
+    return compiled(out, [*chain.arguments(), *gradient.arguments()])
+
+
+@functools.cache
+def gradients() -> hl.Callable:
+    """Compile: out = the gradient of what the convolution gave, rounded to what convolutions multiply.
+
+    Arguments: words of q, numbers of q, side; words of the opened gradient; the arriving gradient's words, numbers,
+    side; coefficients of gradient, value and 1, float32 [channel]; the integer that q must exceed; bounds of the
+    images' magnitudes float32 [blocks][16]; result: inner pairs.
+    """
+    q, opened_, gradient = Stored("q"), Stored("opened"), Stored("gradient")
+    own, by_value, constant = (hl.ImageParam(F32, 1, name) for name in ("own", "by_value", "constant"))
+    floor, bounds, out = hl.Param(I32, "floor"), hl.ImageParam(F32, 2, "bounds"), hl.Func("out")
+    channel = 2 * PAIR + TWO
+    integer = q.integer(COLUMN, ROW, channel)
+    back = hl.f32(integer) * q.unit(channel) * by_value[channel] + constant[channel]
+    arrived = hl.f32(opened_.integer(COLUMN, ROW, channel)) * gradient.unit(channel)
+    number = hl.select(integer > floor, hl.strict_float(arrived * own[channel] + back), 0.0)
+    factor = power(GRADIENT - 1 - exponent_of(bounds[LANE, BLOCK], SMALLEST))
+    out[TWO, LANE, COLUMN, ROW, PAIR, BLOCK] = hl.cast(
+        I16, nearest(hl.strict_float(number * factor), 2 ** (GRADIENT - 1) - 1)
+    )
+    left, right = hl.Var("left"), hl.Var("right")
+    lay_out(out.output_buffer(), 2, LANES)
+    out.bound(TWO, 0, 2).bound(LANE, 0, LANES)
+    out.split(COLUMN, left, right, 2, hl.TailStrategy.GuardWithIf)
+    out.reorder(TWO, LANE, right, left, ROW, PAIR, BLOCK).unroll(TWO).unroll(right).vectorize(LANE, LANES)
+    out.parallel(BLOCK)
+    arguments = [*q.arguments(), opened_.words, *gradient.arguments(), own, by_value, constant, floor, bounds]
+    return compiled(out, arguments)

@@ -1,0 +1,178 @@
+"""Convolution: sums of products of 16-bit integers, stored with an exponent for each image and channel."""
+
+import functools
+
+import halide as hl
+
+from mnist_study.kernels.kernel import (
+    BLOCK,
+    CHANNEL,
+    COLUMN,
+    F32,
+    I16,
+    I32,
+    LANE,
+    LANES,
+    LARGEST,
+    PAIR,
+    ROW,
+    TWO,
+    compiled,
+    exponent_of,
+    frexp,
+    halves,
+    has_wide_vectors,
+    lay_out,
+    nearest,
+    power,
+    quarter,
+)
+from mnist_study.kernels.planes import CHANNELS_AT_ONCE
+
+AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]
+SMALLEST, SMALLEST_OF_WEIGHTS = -60, -40
+VALUE, WEIGHT, STORED = 14, 12, 16
+
+
+@functools.cache
+def filters(*, turned: bool) -> hl.Callable:
+    """Compile the rounding of filters [out][in][row][column], forward or turned for the gradient of the input.
+
+    Arguments: filters, size; results: int16 [pair of summed][row][column][channel][2], units float32 [channel], and
+    the sums of magnitudes, int32 [channel].
+    """
+    given, size = hl.ImageParam(F32, 4, "filters"), hl.Param(I32, "size")
+    x, y, summed = hl.Var("x"), hl.Var("y"), hl.Var("summed")
+    weight, largest, exponent, q, out, units, magnitude = (
+        hl.Func(name) for name in ("weight", "largest", "exponent", "q", "out", "units", "magnitude")
+    )
+    inward, outward = given.dim(2).extent(), given.dim(3).extent()
+    many, channels = (outward, inward) if turned else (inward, outward)
+    one, other = hl.clamp(summed, 0, many - 1), hl.clamp(CHANNEL, 0, channels - 1)
+    theirs = given[size - 1 - x, size - 1 - y, other, one] if turned else given[x, y, one, other]
+    weight[CHANNEL, x, y, summed] = hl.select((summed < many) & (channels > CHANNEL), theirs, 0.0)
+    place = hl.RDom([(0, size), (0, size), (0, many)], "place")
+    largest[CHANNEL] = hl.f32(0.0)
+    largest[CHANNEL] = hl.max(largest[CHANNEL], hl.abs(weight[CHANNEL, place.x, place.y, place.z]))
+    exponent[CHANNEL] = exponent_of(largest[CHANNEL], SMALLEST_OF_WEIGHTS)
+    scaled = hl.strict_float(weight[CHANNEL, x, y, summed] * power(WEIGHT - 1 - exponent[CHANNEL]))
+    q[CHANNEL, x, y, summed] = nearest(scaled, 2 ** (WEIGHT - 1) - 1)
+    out[TWO, CHANNEL, x, y, PAIR] = hl.cast(I16, q[CHANNEL, x, y, 2 * PAIR + TWO])
+    units[CHANNEL] = power(exponent[CHANNEL] - (WEIGHT - 1))
+    magnitude[CHANNEL] = 0
+    magnitude[CHANNEL] += hl.cast(I32, hl.abs(q[CHANNEL, place.x, place.y, place.z]))
+    exponent.compute_root()
+    out.bound(TWO, 0, 2).unroll(TWO)
+    return compiled(hl.Pipeline([out, units, magnitude]), [given, size])
+
+
+@functools.cache
+def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
+    """Compile: out = stored(max(filters * pairs + bias, floor)), for filters of size x size.
+
+    `statistics` adds the sums that a batch norm needs; `wide` adds in 64 bits. Arguments: pairs, bounds of the images'
+    magnitudes float32 [blocks][16], the pairs' bits, filters and units as `filters` gives them, bias [channel], floor,
+    side; result: planes.
+    """
+    pairs, bounds = hl.ImageParam(I16, 6, "pairs"), hl.ImageParam(F32, 2, "bounds")
+    taken, units = hl.ImageParam(I16, 5, "filters"), hl.ImageParam(F32, 1, "units")
+    bias = hl.ImageParam(F32, 1, "bias")
+    floor, side, bits = hl.Param(F32, "floor"), hl.Param(I32, "side"), hl.Param(I32, "bits")
+    image, total, value, ends, exponent, q, out = (
+        hl.Func(name) for name in ("image", "total", "value", "ends", "exponent", "q", "out")
+    )
+    place, channel = [LANE, COLUMN, ROW, CHANNEL, BLOCK], [LANE, CHANNEL, BLOCK]
+    taps = hl.RDom([(0, 2), (0, size), (0, size), (0, pairs.dim(4).extent())], "taps")
+    two, x, y, pair = taps[0], taps[1], taps[2], taps[3]
+    image[LANE, BLOCK] = power(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (bits - 1))
+    product = hl.i32(taken[two, CHANNEL, x, y, pair]) * hl.i32(pairs[two, LANE, COLUMN + x, ROW + y, pair, BLOCK])
+    total[place] = hl.i64(0) if wide else hl.i32(0)
+    total[place] += hl.i64(product) if wide else product
+    number = hl.f32(total[place]) * (image[LANE, BLOCK] * units[CHANNEL]) + bias[CHANNEL]
+    value[place] = hl.max(hl.strict_float(number), floor)
+
+    every = hl.RDom([(0, side), (0, side)], "every")
+    met = value[LANE, every.x, every.y, CHANNEL, BLOCK]
+    ends[channel] = (hl.f32(3e38), hl.f32(-3e38))
+    ends[channel] = (hl.min(ends[channel][0], met), hl.max(ends[channel][1], met))
+    low, high = ends[channel][0], ends[channel][1]
+    exponent[channel] = frexp(hl.max(hl.abs(low), hl.abs(high)))  # above 60 the training has diverged
+    limited = hl.clamp(exponent[channel], SMALLEST, LARGEST)
+
+    def rounded(number: hl.Expr) -> hl.Expr:
+        return hl.cast(I16, nearest(hl.strict_float(number * power(STORED - 1 - limited)), 2 ** (STORED - 1) - 1))
+
+    column, columns = 2 * PAIR + TWO, (side + 1) // 2
+    theirs = rounded(value[LANE, hl.min(column, side - 1), ROW, CHANNEL, BLOCK])
+    q[AT] = hl.select(hl.likely(column < side), theirs, hl.cast(I16, 0))
+    fields, sums = [hl.cast(I16, exponent[channel]), rounded(low), rounded(high)], Sums(q, columns, side)
+    if statistics:
+        fields += sums.fields
+    field = ((ROW - side) * columns + PAIR) * 2 + TWO
+    behind = hl.cast(I16, 0)
+    for number, expression in enumerate(fields):
+        behind = hl.select(field == number, expression, behind)
+    inside = q[TWO, LANE, PAIR, hl.likely(hl.min(ROW, side - 1)), CHANNEL, BLOCK]
+    out[AT] = hl.select(hl.likely(side > ROW), inside, behind)
+
+    many, few, left, right, both = (hl.Var(name) for name in ("many", "few", "left", "right", "both"))
+    at_once = 4 if has_wide_vectors() else 1
+    out.bound(LANE, 0, LANES).bound(TWO, 0, 2)
+    out.split(CHANNEL, many, few, CHANNELS_AT_ONCE, hl.TailStrategy.RoundUp)
+    out.reorder(TWO, LANE, PAIR, ROW, few, many, BLOCK).fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
+    value.compute_at(out, many).split(COLUMN, left, right, at_once, hl.TailStrategy.GuardWithIf)
+    value.bound_extent(CHANNEL, CHANNELS_AT_ONCE).reorder(LANE, right, CHANNEL, left, ROW, BLOCK)
+    value.vectorize(LANE, LANES).unroll(CHANNEL).unroll(right)
+    total.compute_at(value, left).bound_extent(COLUMN, at_once).bound_extent(CHANNEL, CHANNELS_AT_ONCE)
+    total.vectorize(LANE, LANES).unroll(CHANNEL).unroll(COLUMN)
+    products = total.update().reorder(two, LANE, COLUMN, CHANNEL, x, y, pair)
+    products = products if wide else products.atomic().vectorize(two)
+    products.vectorize(LANE, LANES).unroll(COLUMN).unroll(CHANNEL)
+    image.compute_at(out, BLOCK).vectorize(LANE, LANES)
+    ends.compute_at(out, few).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    exponent.compute_at(out, few).vectorize(LANE, LANES)
+    q.compute_at(out, few).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT).vectorize(LANE, LANES).unroll(TWO)
+    if statistics:
+        sums.compute_at(out, few)
+    lay_out(pairs, 2, LANES)
+    lay_out(taken, 2)
+    lay_out(bounds, LANES)
+    lay_out(out.output_buffer(), 2, LANES)
+    return compiled(out, [pairs, bounds, bits, taken, units, bias, floor, side])
+
+
+class Sums:
+    """The sums over an image's channel that a batch norm needs: of the integers, and of the squares of their quarters.
+
+    A row's squares stay below 2^31. Over the rows their low and high 16 bits are added apart.
+    """
+
+    def __init__(self, q: hl.Func, columns: hl.Expr, side: hl.Expr) -> None:
+        self.sum, self.row_squares, self.squares = hl.Func("sum"), hl.Func("row_squares"), hl.Func("squares")
+        self.place, self.along = (
+            hl.RDom([(0, 2), (0, columns), (0, side)], "place"),
+            hl.RDom([(0, 2), (0, columns)], "along"),
+        )
+        channel, rows = [LANE, CHANNEL, BLOCK], hl.RDom([(0, side)], "rows")
+        self.sum[channel] = hl.i32(0)
+        self.sum[channel] += hl.i32(q[self.place.x, LANE, self.place.y, self.place.z, CHANNEL, BLOCK]) * hl.i32(
+            hl.i16(1)
+        )
+        fourth = quarter(hl.Expr(q[self.along.x, LANE, self.along.y, ROW, CHANNEL, BLOCK]))
+        self.row_squares[LANE, ROW, CHANNEL, BLOCK] = hl.i32(0)
+        self.row_squares[LANE, ROW, CHANNEL, BLOCK] += hl.i32(fourth) * hl.i32(fourth)
+        row = self.row_squares[LANE, rows.x, CHANNEL, BLOCK]
+        self.squares[channel] = (hl.i32(0), hl.i32(0))
+        self.squares[channel] = (self.squares[channel][0] + (row & 0xFFFF), self.squares[channel][1] + (row >> 16))
+        parts = [self.sum[channel], self.squares[channel][0], self.squares[channel][1]]
+        self.fields = [half for part in parts for half in halves(part)]
+
+    def compute_at(self, out: hl.Func, few: hl.Var) -> None:
+        """Compute the sums for each channel."""
+        for func in (self.sum, self.squares, self.row_squares):
+            func.compute_at(out, few).vectorize(LANE, LANES)
+        self.squares.update().vectorize(LANE, LANES)
+        two, columns = self.place.x, self.place.y
+        self.sum.update().reorder(two, LANE, columns, self.place.z).atomic().vectorize(two).vectorize(LANE, LANES)
+        two, columns = self.along.x, self.along.y
+        self.row_squares.update().reorder(two, LANE, columns, ROW).atomic().vectorize(two).vectorize(LANE, LANES)

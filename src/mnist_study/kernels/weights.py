@@ -1,0 +1,142 @@
+"""The gradient of a convolution's filters and bias: exact sums over each image, then over the images on one grid."""
+
+import functools
+
+import halide as hl
+
+from mnist_study.kernels.chain import GRADIENT, SMALLEST, VALUE
+from mnist_study.kernels.kernel import (
+    BLOCK,
+    COLUMN,
+    F32,
+    F64,
+    I16,
+    I32,
+    LANE,
+    LANES,
+    PAIR,
+    ROW,
+    TWO,
+    compiled,
+    exponent_of,
+    has_wide_vectors,
+    lay_out,
+    power,
+)
+
+PRODUCTS = 128  # of 14 and 12 bits, which stay below 2^31
+GRID = 2.0**-4
+
+
+def ratios(exponents: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple[hl.Func, hl.Expr]:
+    """Give each image's unit in units of the grid, 0 where there is no image, and the grid: powers of two, float64."""
+    unit, largest, ratio = hl.Func("unit"), hl.Func("largest"), hl.Func("ratio")
+    image = hl.RDom([(0, LANES), (0, blocks)], "image")
+    unit[LANE, BLOCK] = hl.f64(power(exponents)) * present[LANE, BLOCK]
+    largest[()] = hl.f64(0.0)
+    largest[()] = hl.max(largest[()], unit[image.x, image.y])
+    grid = largest[()] * hl.f64(GRID)
+    ratio[LANE, BLOCK] = unit[LANE, BLOCK] / grid
+    for func in (unit, largest, ratio):
+        func.compute_root()
+    return ratio, grid
+
+
+@functools.cache
+def filters(size: int) -> hl.Callable:
+    """Compile the gradient of filters of size x size.
+
+    Arguments: pairs of the values with their border; inner pairs of the gradient; the bounds of values and gradients,
+    float32 [blocks][16]; present; side of the gradient, rows that may be summed up in 32 bits, groups of so many rows.
+    Results: float64 [blocks][out][in][row][column], to be added up over the blocks, and the grid, float64 [1].
+    """
+    x, z = hl.ImageParam(I16, 6, "x"), hl.ImageParam(I16, 6, "z")
+    bounds = [hl.ImageParam(F32, 2, name) for name in ("value_bounds", "gradient_bounds")]
+    present, side, rows, groups = (
+        hl.ImageParam(F64, 2, "present"),
+        *(hl.Param(I32, n) for n in ("side", "rows", "groups")),
+    )
+    kx, ky, source, target, group = (hl.Var(name) for name in ("kx", "ky", "source", "target", "group"))
+    values, slopes, part, whole, out, grid_out = (
+        hl.Func(n) for n in ("values", "slopes", "part", "whole", "out", "grid")
+    )
+    bits = [VALUE - 1, GRADIENT - 1]
+    exponents = sum((exponent_of(b[LANE, BLOCK], SMALLEST) - n for b, n in zip(bounds, bits, strict=True)), hl.i32(0))
+    ratio, grid = ratios(exponents, present, present.dim(1).extent())
+
+    last_column, last_row = x.dim(2).extent() - 1, x.dim(3).extent() - 1
+    value_at = [TWO, LANE, COLUMN, ROW, source, BLOCK]
+    there = hl.min(COLUMN + TWO, last_column), hl.min(ROW, last_row)
+    values[value_at] = x[source % 2, LANE, *there, source // 2, BLOCK]
+    slope_at = [TWO, LANE, PAIR, ROW, target, BLOCK]
+    column = 2 * PAIR + TWO
+    inside = hl.likely(column < side) & hl.likely(side > ROW)
+    theirs = z[target % 2, LANE, hl.min(column, side - 1), hl.min(ROW, side - 1), target // 2, BLOCK]
+    slopes[slope_at] = hl.select(inside, theirs, hl.cast(I16, 0))
+
+    place = hl.RDom([(0, 2), (0, (side + 1) // 2), (0, rows)], "place")
+    two, pair, row = place.x, place.y, place.z
+    at = [LANE, kx, source, target, ky, group, BLOCK]
+    one = slopes[two, LANE, pair, group * rows + row, target, BLOCK]
+    other = values[two, LANE, 2 * pair + kx, group * rows + row + ky, source, BLOCK]
+    part[at] = hl.i32(0)
+    part[at] += hl.i32(one) * hl.i32(other)
+    each = hl.RDom([(0, groups)], "groups")
+    of_image = [LANE, kx, source, target, ky, BLOCK]
+    whole[of_image] = hl.f64(0.0)
+    whole[of_image] += hl.f64(part[LANE, kx, source, target, ky, each.x, BLOCK])
+    lane = hl.RDom([(0, LANES)], "lane_of_sum")
+    out[kx, ky, source, target, BLOCK] = hl.f64(0.0)
+    out[kx, ky, source, target, BLOCK] += hl.strict_float(
+        hl.round(whole[lane.x, kx, source, target, ky, BLOCK] * ratio[lane.x, BLOCK])
+    )
+    grid_out[kx] = grid
+
+    sources, targets = (2, 4) if has_wide_vectors() else (1, 2)
+    sources_, source_, targets_, target_ = (hl.Var(name) for name in ("sources", "of_sources", "targets", "of_targets"))
+    out.compute_root().parallel(BLOCK)
+    stage = out.update().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
+    stage.split(target, targets_, target_, targets, hl.TailStrategy.GuardWithIf)
+    stage.reorder(lane.x, kx, source_, target_, ky, targets_, sources_, BLOCK).parallel(BLOCK)
+    whole.compute_at(out, ky).bound_extent(kx, size).bound_extent(source, sources).bound_extent(target, targets)
+    whole.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
+    adds = whole.update().reorder(LANE, kx, source, target, ky, each.x, BLOCK)
+    adds.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
+    part.compute_at(whole, each.x).vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
+    products = part.update().reorder(two, LANE, kx, source, target, pair, row).atomic().vectorize(two)
+    products.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
+    slopes.compute_at(out, BLOCK).bound_extent(TWO, 2).reorder_storage(*slope_at).reorder(*slope_at)
+    slopes.vectorize(LANE, LANES).unroll(TWO).align_bounds(target, max(targets, 2))
+    values.compute_at(out, sources_).bound_extent(TWO, 2).reorder_storage(*value_at).reorder(*value_at)
+    values.vectorize(LANE, LANES).unroll(TWO)
+    lay_out(x, 2, LANES)
+    z.dim(0).set_bounds(0, 2).set_stride(1)
+    z.dim(1).set_bounds(0, LANES).set_stride(2)
+    return compiled(hl.Pipeline([out, grid_out]), [x, z, *bounds, present, side, rows, groups])
+
+
+@functools.cache
+def bias() -> hl.Callable:
+    """Compile the gradient of a bias, float64 [out].
+
+    Arguments: inner pairs of the gradient, its bounds, present, side.
+    """
+    z, bounds, present = hl.ImageParam(I16, 6, "z"), hl.ImageParam(F32, 2, "bounds"), hl.ImageParam(F64, 2, "present")
+    side, target = hl.Param(I32, "side"), hl.Var("target")
+    total, image, out = hl.Func("total"), hl.Func("image"), hl.Func("out")
+    ratio, grid = ratios(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (GRADIENT - 1), present, present.dim(1).extent())
+    place = hl.RDom([(0, side), (0, side)], "place")
+    total[LANE, PAIR, BLOCK] = (hl.i32(0), hl.i32(0))
+    low, high = (hl.i32(z[two, LANE, place.x, place.y, PAIR, BLOCK]) for two in (0, 1))
+    total[LANE, PAIR, BLOCK] = (total[LANE, PAIR, BLOCK][0] + low, total[LANE, PAIR, BLOCK][1] + high)
+    image[LANE, PAIR, BLOCK] = (total[LANE, PAIR, BLOCK][0], total[LANE, PAIR, BLOCK][1])
+    each = hl.RDom([(0, LANES), (0, present.dim(1).extent())], "images")
+    theirs = image[each.x, target // 2, each.y]
+    out[target] = hl.f64(0.0)
+    sums = hl.f64(hl.select(target % 2 == 0, theirs[0], theirs[1]))
+    out[target] += hl.strict_float(hl.round(sums * ratio[each.x, each.y]) * grid)
+    image.compute_root().vectorize(LANE, LANES).parallel(BLOCK)
+    total.compute_at(image, PAIR).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    z.dim(0).set_bounds(0, 2).set_stride(1)
+    z.dim(1).set_bounds(0, LANES).set_stride(2)
+    return compiled(out, [z, bounds, present, side])

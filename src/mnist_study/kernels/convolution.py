@@ -42,6 +42,7 @@ def filters(*, turned: bool) -> hl.Callable:
     the sums of magnitudes, int32 [channel].
     """
     given, size = hl.ImageParam(F32, 4, "filters"), hl.Param(I32, "size")
+    given.dim(0).set_stride(hl.Expr())  # any strides: torch may store channels last
     x, y, summed = hl.Var("x"), hl.Var("y"), hl.Var("summed")
     weight, largest, exponent, q, out, units, magnitude = (
         hl.Func(name) for name in ("weight", "largest", "exponent", "q", "out", "units", "magnitude")

@@ -12,10 +12,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mnist_study.core.arithmetic import augmentation, network, optimiser, scoring, step
+from mnist_study.augmentation import augment
+from mnist_study.core.arithmetic import network, optimiser, scoring, step
 from mnist_study.core.arithmetic.fixed_point import bounded
 from mnist_study.core.arithmetic.head import LOSS_UNITS
 from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.core.arithmetic.random_words import key, order
 from mnist_study.core.arithmetic.schedules import Schedule
 from mnist_study.core.augmentation import Policy
@@ -133,8 +135,8 @@ def begin(model: nn.Module, recipe: Recipe, steps: int) -> State:
 def batches(split: Split, size: int, policy: Policy, seed: int, epoch: int) -> Iterator[step.Batch]:
     """Yield one shuffled epoch of augmented images; the last batch may be smaller."""
     for chosen in order(len(split), key("order", seed, epoch)).to(split.images.device).split(size):
-        pixels = augmentation.augment(split.images[chosen], chosen, policy.ranges, seed, epoch)
-        images, largest = augmentation.normalised(pixels, policy.mean, policy.sd)
+        pixels = augment(split.images[chosen], chosen, policy, seed, epoch)
+        images, largest = normalised(pixels, policy.mean, policy.sd)
         yield step.Batch(images, largest, split.labels[chosen], chosen)
 
 

@@ -1,8 +1,10 @@
-"""Write a policy with the training images' mean and standard deviation, and its contact sheet."""
+"""Write all that training reads of a policy: ranges, mean and deviation of the images, kinds; and a contact sheet."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
+from mnist_study.augmentation import with_kinds
 from mnist_study.core import files
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
@@ -19,11 +21,13 @@ def main(name: str) -> None:
         raise UserError(f"{source}: there is no such policy; `dvc repro configure` writes them")
     split = training_split(Path("data/mnist"))
     mean, sd = measure(split.images)
-    fields = {"mean": mean, "sd": sd, **json.loads(source.read_text())}
+    ranges = json.loads(source.read_text())["ranges"]
+    policy = with_kinds(Policy(mean, sd, {key: (low, high) for key, (low, high) in ranges.items()}))
+    fields = {key: value for key, value in asdict(policy).items() if key != "kinds" or value}
     text = json.dumps(fields, indent=2, sort_keys=True) + "\n"
     target = Path("data/transforms") / f"{name}.json"
     files.write(target, text.encode())
-    files.write(target.with_suffix(".png"), draw_sheet(name, Policy.read(target), split))
+    files.write(target.with_suffix(".png"), draw_sheet(name, policy, split))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ from tests.support import ROOT
 SOURCE = ROOT / "src" / "mnist_study"
 KERNELS = "src/mnist_study/kernels/"
 ARCHITECTURES = architecture_names()
+# Training imports the kinds of augmentation that its policy uses. They are no deps, since dvc.yaml cannot list them:
+# the policy's file, which is a dep, holds the SHA-256 of each. tests/pipeline/test_kinds.py shows what gets stale.
+KINDS = {f"src/mnist_study/augmentation/{name}.py" for name in ("affine", "blur")}
 UNUSED_IN_EVALUATION = {  # training uses them
     "src/mnist_study/core/files.py",
     "src/mnist_study/core/randomness.py",
@@ -83,13 +86,17 @@ def working(names: list[str]) -> set[str]:
 
 
 def test_training_and_evaluation_use_exactly_the_folders_that_dvc_knows(tmp_path: Path, recipe: Recipe):
-    """All that is imported is declared; all that is declared is imported, for one architecture or another."""
+    """All that is imported is declared, but for kinds; all that is declared is imported, for some architecture."""
     (tmp_path / "recipe.json").write_text(recipe.to_json())
-    ranges = {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES}
-    (tmp_path / "policy.json").write_text(json.dumps({"mean": 0.1, "sd": 0.3, "ranges": ranges}))
+    ranges = {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES} | {"rotation": [-7.0, 7.0], "blur": [0.0, 1.0]}
+    policy = {"mean": 0.1, "sd": 0.3, "ranges": ranges, "kinds": {Path(kind).stem: "a hash" for kind in KINDS}}
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
     command = [sys.executable, "-c", USE, str(tmp_path), *ARCHITECTURES]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    for stage, uses in json.loads(done.stdout).items():
+    stages = json.loads(done.stdout)
+    assert set(stages["train"]["two_pool"]) >= KINDS  # by the engine `exact`
+    stages["train"]["two_pool"] = [name for name in stages["train"]["two_pool"] if name not in KINDS]
+    for stage, uses in stages.items():
         for architecture in ARCHITECTURES:
             assert working(uses[architecture]) <= declared(stage, architecture), architecture
         together = set().union(*(working(names) for names in uses.values()))
@@ -143,7 +150,7 @@ FLOORS = (
     {"report"},
     {"running"},
     {"configure", "download", "evaluate", "train", "transforms"},
-    {"kernels"},
+    {"augmentation", "kernels"},
     {"core", "architectures"},
 )
 
@@ -166,6 +173,13 @@ def test_an_architecture_imports_torch_and_layers_only(architecture: str):
     file = SOURCE / "architectures" / f"{architecture}.py"
     names = {name.removeprefix("mnist_study.architectures.") for name in imports(file)}
     assert {name.split(".")[0] for name in names} <= {"torch", "layers"}
+
+
+def test_a_kind_of_augmentation_imports_torch_and_core_only():
+    """What else it imported would be no dep of its users."""
+    for file in (SOURCE / "augmentation").glob("*.py"):
+        own = {name.removeprefix("mnist_study.") for name in imports(file) if name.startswith("mnist_study")}
+        assert {name.split(".")[0] for name in own} <= {"core"}, file
 
 
 def test_params_report_review_and_reading_pictures_need_no_torch():

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mnist_study.configure import params
+from mnist_study.core.augmentation import RANGES
 from mnist_study.core.errors import UserError
 
 ARCHITECTURES = {"vanilla": {}, "dropout": {"dropout": 0.05}, "one_pool": {"dropout": 0.0}}
@@ -25,6 +26,7 @@ schedulers:
 augmentations:
   plain: {}
   rotate: {rotation: 7}
+  foggy: {noise: 0.2, blur: [0.1, 1]}
   mixed: {rotation: [-3, 9], translation: 0.1, scale: 0.2, shear: 5, brightness: [0.5, 1], contrast: 0.3}
 variants:
   first: {architecture: vanilla, scheduler: step, augmentation: plain, batch_size: 64}
@@ -91,6 +93,24 @@ def test_ranges_are_resolved(tmp_path: Path):
     assert mixed["brightness"] == [0.5, 1]
     assert mixed["contrast"] == [0.7, 1.3]
     assert policies["plain"].ranges()["scale"] == [1, 1]
+    assert policies["foggy"].ranges() == policies["plain"].ranges() | {"noise": [0, 0.2], "blur": [0.1, 1]}
+
+
+def test_noise_and_blur_that_change_nothing_are_left_out(tmp_path: Path):
+    """So the file of a policy without them stays as it was, and every engine may use it."""
+    text = changed(augmentations__plain__noise=0, augmentations__plain__blur=[0, 0])
+    assert load(tmp_path, text).files() == load(tmp_path, GOOD).files()
+    assert set(load(tmp_path, GOOD).policies["plain"].ranges()) == set(RANGES)
+
+
+def test_noise_and_blur_are_for_the_engine_exact(tmp_path: Path):
+    load(tmp_path, changed(variants__first__augmentation="foggy", variants__first__engine="exact"))
+    for engine in ("torch", "fast"):
+        text = changed(variants__first__augmentation="foggy", variants__first__engine=engine, data__seconds=-1)
+        assert (
+            f"params.yaml: variants.first.augmentation: foggy with engine {engine} given;"
+            " allowed with noise and blur is engine: exact"
+        ) in mistakes(tmp_path, text)
 
 
 def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
@@ -117,6 +137,13 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ({"augmentations__rotate__rotation": [9, 3]}, r"rotation: \[9, 3\] given; a range \[low, high\] between"),
         ({"augmentations__rotate__rotation": -7}, r"rotation: -7 given; a width cannot be negative"),
         ({"augmentations__rotate__rotaton": 7}, r"rotaton: unknown key; .*; did you mean rotation\?"),
+        ({"augmentations__foggy__noise": -0.1}, r"foggy\.noise: -0\.1 given; a width cannot be negative"),
+        (
+            {"augmentations__foggy__noise": [-0.1, 0.1]},
+            r"foggy\.noise: .* given; a range \[low, high\] between 0 and 1",
+        ),
+        ({"augmentations__foggy__noise": 1.5}, r"foggy\.noise: 1\.5 given; a width is at most 1"),
+        ({"augmentations__foggy__blur": [0, 2]}, r"foggy\.blur: \[0, 2\] given; a range \[low, high\] between 0 and 1"),
         ({"augmentations__mixed__scale": "big"}, r"augmentations\.mixed\.scale: 'big' given"),
         ({"variants__first__batch_size": "64"}, r"variants\.first\.batch_size: '64' given; allowed is a valid integer"),
         ({"variants__first__architecture": "vanila"}, r"there is no 'vanila'; allowed: .*; did you mean vanilla\?"),

@@ -6,14 +6,17 @@ import torch
 from torch import nn
 
 from mnist_study import architectures, kernels
-from mnist_study.core.arithmetic import augmentation, network, optimiser, step
+from mnist_study.augmentation import augment, with_kinds
+from mnist_study.core.arithmetic import network, optimiser, step
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.reference import Reference
+from mnist_study.core.augmentation import Policy
 from mnist_study.kernels.network import Scoring, Training
 from mnist_study.tools.golden import trainings
 from mnist_study.tools.golden.made import images
 
 MEAN, SD = 0.1307, 0.3081
+POLICY = with_kinds(Policy(MEAN, SD, trainings.POLICIES["affine_jitter"]))
 
 
 def differences(model: nn.Sequential, count: int, side: int, classes: int, *, steps: int = 1) -> list[str]:
@@ -30,7 +33,7 @@ def differences(model: nn.Sequential, count: int, side: int, classes: int, *, st
     for number in range(steps):
         taken = count - number % 2  # the last batch may be smaller
         split, numbers = images(f"step {number}", taken, side, classes), 7 * torch.arange(taken)
-        pixels = augmentation.augment(split.images, numbers, trainings.POLICIES["affine_jitter"], 0, 1)
+        pixels = augment(split.images, numbers, POLICY, 0, 1)
         dropout: list[Key] = step.dropout_keys(mine, 0, number)
         expected = reference.forward_backward(pixels, split.labels, numbers, dropout, 0.1)
         result = training.forward_backward(pixels, split.labels, numbers, dropout, 0.1)

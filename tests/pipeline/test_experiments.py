@@ -150,8 +150,8 @@ def test_changes_in_the_workspace(finished: Checkout, tmp_path: Path):
         if step.command.startswith("dvc checkout"):
             assert checkout.git_status() == ""
             assert (weights.read_bytes(), (checkout.folder / "dvc.lock").read_bytes()) == (before, lock)
-    # One after the other: another rate, a variant of one's own, the users of a scheduler, those of a policy.
-    assert sorted(ran) == sorted([ONE, "mine", ONE, TWO, "mine"])
+    # One after the other: another rate, a variant of one's own, the users of a scheduler, those of a policy, noise.
+    assert sorted(ran) == sorted([ONE, "mine", ONE, TWO, "mine", "foggy"])
     # Written by hand, a setting that was tried is not trained either.
     checkout.edit(
         "params.yaml", "augmentation: rotate, batch_size: 64}", "augmentation: rotate, batch_size: 64, lr: 0.1}"

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from dataclasses import replace
+from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.train.test_training import ROTATE
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
     path = tmp_path / "rotate.json"
-    path.write_text(json.dumps({"mean": ROTATE.mean, "sd": ROTATE.sd, "ranges": ROTATE.ranges}))
+    path.write_text(json.dumps(asdict(ROTATE)))
     return path
 
 

@@ -1,5 +1,6 @@
 """Training in the arithmetic of integers: it learns, and what it leaves has one spelling everywhere."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from mnist_study import architectures
+from mnist_study.augmentation import affine
 from mnist_study.core import weights
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
@@ -97,6 +99,19 @@ def test_a_checkpoint_may_go_to_another_machine(exact: Recipe, tiny_mnist: Path,
     monkeypatch.setattr(environment, "cpuinfo", lambda *keys: ["another"])
     monkeypatch.setattr(environment.metadata, "version", lambda name: "9.9")
     assert checkpoint.identity(exact, 0, ROTATE, splits, None) == here
+
+
+def test_a_checkpoint_is_of_the_kinds_that_the_policy_names(
+    exact: Recipe, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Not of those that happen to be loaded, which differ between a process that begins and one that goes on."""
+    training, observed = read_splits(exact, tiny_mnist)
+    splits = {"training": training, **observed}
+    here = checkpoint.identity(exact, 0, ROTATE, splits, None)
+    monkeypatch.delitem(sys.modules, affine.__name__)
+    assert checkpoint.identity(exact, 0, ROTATE, splits, None) == here
+    edited = replace(ROTATE, kinds={"affine": "another hash"})
+    assert checkpoint.identity(exact, 0, edited, splits, None) != here
 
 
 def test_divergence_is_one_line_that_names_the_step(exact: Recipe, tiny_mnist: Path):

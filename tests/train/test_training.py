@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mnist_study import architectures
+from mnist_study.augmentation import with_kinds
 from mnist_study.core import files, mnist, weights
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, augment, draw
 from mnist_study.core.errors import UserError
@@ -21,7 +22,7 @@ from mnist_study.train.loop import CHUNK, batches, decay_groups, train
 from mnist_study.train.messages import Progress
 
 PLAIN = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
-ROTATE = Policy(mean=0.15, sd=0.25, ranges={**PLAIN, "rotation": (-7.0, 7.0)})
+ROTATE = with_kinds(Policy(mean=0.15, sd=0.25, ranges={**PLAIN, "rotation": (-7.0, 7.0)}))
 
 
 def run(recipe: Recipe, folder: Path, *, seed: int = 0, observe: bool = True, signs: list[Progress] | None = None):

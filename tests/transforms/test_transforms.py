@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mnist_study.augmentation import augment, with_kinds
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
@@ -17,7 +18,8 @@ from stages import transforms
 
 STILL: dict[str, Range] = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
 PLAIN = Policy(0.5, 0.25, STILL)
-TURNING = Policy(0.5, 0.25, STILL | {"rotation": (-7.0, 7.0), "scale": (0.9, 1.1)})
+TURNING = with_kinds(Policy(0.5, 0.25, STILL | {"rotation": (-7.0, 7.0), "scale": (0.9, 1.1)}))
+FOGGY = with_kinds(Policy(0.5, 0.25, STILL | {"noise": (0.0, 0.2), "blur": (0.25, 1.0)}))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_first_of_each_digit(split):
     assert places[:4].tolist() == [9, 19, 8, 18]
 
 
-@pytest.mark.parametrize("policy", [PLAIN, TURNING])
+@pytest.mark.parametrize("policy", [PLAIN, TURNING, FOGGY])
 def test_sheet_is_the_same_bytes_twice(split, policy):
     sheet = draw_sheet("some policy", policy, split)
     assert draw_sheet("some policy", policy, split) == sheet
@@ -79,7 +81,7 @@ def test_ranges_in_words():
         "shear_x": (-5.0, 2.5),
         "contrast": (0.8, 1.2),
     }
-    assert describe(Policy(0.5, 0.25, ranges)) == [
+    assert describe(with_kinds(Policy(0.5, 0.25, ranges))) == [
         "rotation ±7°",
         "shift across ±7 %",
         "shift down -5 to 10 %",
@@ -87,19 +89,31 @@ def test_ranges_in_words():
         "shear x -5 to 2.5°",
         "contrast 0.8 to 1.2 times",
     ]
+    assert describe(FOGGY) == ["blur 0.25 to 1 pixels", "noise 0 to 20 %"]
 
 
-def test_stage_writes_policy_and_sheet(split, tmp_path, monkeypatch):
+def test_sheet_shows_what_the_engine_exact_learns_from(split):
+    """The first version of the first digit, its noise included, beside the original."""
+    sheet = np.asarray(Image.open(io.BytesIO(draw_sheet("foggy", FOGGY, split))))
+    first = split.images[first_of_each_digit(split)[:1]]
+    (pixels,) = augment(first, torch.tensor([0]), FOGGY, 0, 1)
+    left = 18 + 59 + 12
+    assert (sheet[92:148:2, left : left + 56 : 2] == ((pixels + 64) // 128).numpy()).all()
+
+
+@pytest.mark.parametrize("policy", [PLAIN, TURNING, FOGGY])
+def test_stage_writes_policy_and_sheet(split, tmp_path, monkeypatch, policy):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(transforms, "training_split", lambda _folder: split)
     (tmp_path / "build/policies").mkdir(parents=True)
-    (tmp_path / "build/policies/turning.json").write_text(json.dumps({"ranges": TURNING.ranges}))
-    transforms.main("turning")
-    written = tmp_path / "data/transforms/turning.json"
+    (tmp_path / "build/policies/some.json").write_text(json.dumps({"ranges": policy.ranges}))
+    transforms.main("some")
+    written = tmp_path / "data/transforms/some.json"
     mean, sd = measure(split.images)
-    assert Policy.read(written) == Policy(mean, sd, TURNING.ranges)
+    assert Policy.read(written) == Policy(mean, sd, policy.ranges, policy.kinds)
+    assert ("kinds" in json.loads(written.read_text())) == (policy != PLAIN)
     assert written.read_text() == json.dumps(json.loads(written.read_text()), indent=2, sort_keys=True) + "\n"
-    assert written.with_suffix(".png").read_bytes() == draw_sheet("turning", Policy.read(written), split)
+    assert written.with_suffix(".png").read_bytes() == draw_sheet("some", Policy.read(written), split)
 
 
 def test_stage_names_the_missing_policy(tmp_path, monkeypatch):

@@ -12,9 +12,12 @@ LIMITS = {
     "shear": (-80, 80),
     "brightness": (0, 10),
     "contrast": (0, 10),
+    "noise": (0, 1),
+    "blur": (0, 1),
 }
 LONGEST_TEXT = 200  # characters of a model's option
 FACTORS = ("scale", "brightness", "contrast")  # no change is 1; for the others it is 0
+EXACT_ONLY = ("noise", "blur")  # kinds of augmentation that the other engines lack; none of them may be negative
 
 
 class Section(BaseModel):
@@ -140,17 +143,21 @@ class Augmentation(Section):
     shear: Ends = [0.0, 0.0]
     brightness: Ends = [1.0, 1.0]
     contrast: Ends = [1.0, 1.0]
+    noise: Ends = [0.0, 0.0]
+    blur: Ends = [0.0, 0.0]
 
     @field_validator("*", mode="before")
     @classmethod
     def widen(cls, given: object, info: ValidationInfo) -> object:
-        """Turn a single number w into the range from no change - w to no change + w; keep a pair."""
+        """Turn a number w into the range from no change - w to no change + w, or from 0 to w; keep a pair."""
         if isinstance(given, int | float) and not isinstance(given, bool):
             if given < 0:
                 raise ValueError("a width cannot be negative; a range is written [low, high]")
             widest = LIMITS[info.field_name or ""][1]
             if given > widest:
                 raise ValueError(f"a width is at most {widest}")
+            if info.field_name in EXACT_ONLY:
+                return [0.0, given]
             neutral = 1.0 if info.field_name in FACTORS else 0.0
             return [neutral - given, neutral + given]
         return given
@@ -165,7 +172,7 @@ class Augmentation(Section):
         return ends
 
     def ranges(self) -> dict[str, list[float]]:
-        """Give the range of each of augmentation.py's eight parameters; shear is along x, as in torchvision."""
+        """Give the range of each parameter that all engines have, and those of `exact_ranges`; shear is along x."""
         return {
             "rotation": self.rotation,
             "translation_x": self.translation,
@@ -175,7 +182,12 @@ class Augmentation(Section):
             "shear_y": [0.0, 0.0],
             "brightness": self.brightness,
             "contrast": self.contrast,
+            **self.exact_ranges(),
         }
+
+    def exact_ranges(self) -> dict[str, list[float]]:
+        """Give the ranges that only the engine `exact` has, where they change an image."""
+        return {name: ends for name in EXACT_ONLY if (ends := getattr(self, name)) != [0.0, 0.0]}
 
 
 class Params(Section):

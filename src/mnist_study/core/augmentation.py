@@ -1,12 +1,13 @@
-"""Augmentation of a whole batch at once, with parameters of its own for every image.
+"""A policy, and floating-point augmentation of a whole batch, with parameters of its own for every image.
 
-An affine map (rotation, translation, scale, shear about the image's centre, bilinear, black outside), then
-brightness, then contrast, then normalisation. Given the same parameters each agrees with the function of that name
-in torchvision.transforms.v2.functional; a test holds them side by side.
+For the engines `fast` and `torch`: an affine map (rotation, translation, scale, shear about the image's centre,
+bilinear, black outside), then brightness, then contrast, then normalisation. Given the same parameters each agrees
+with the function of that name in torchvision.transforms.v2.functional; a test holds them side by side. The engine
+`exact` augments by mnist_study.augmentation.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -32,19 +33,21 @@ class Policy:
     """The ranges of augmentation: each value is uniform between its two ends.
 
     `rotation` and the shears are in degrees (rotation clockwise), the translations in shares of the image's side,
-    `scale`, `brightness` and `contrast` are factors. `mean` and `sd` are of pixels between 0 and 1.
+    `scale`, `brightness` and `contrast` are factors; other names belong to kinds in mnist_study.augmentation. `mean`
+    and `sd` are of pixels between 0 and 1. `kinds` has the SHA-256 of each used kind's file, for the engine `exact`.
     """
 
     mean: float
     sd: float
     ranges: dict[str, Range]
+    kinds: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "Policy":
         """Read the file that `transforms` wrote."""
         fields = json.loads(path.read_text())
         ranges = {name: (low, high) for name, (low, high) in fields["ranges"].items()}
-        return cls(fields["mean"], fields["sd"], ranges)
+        return cls(fields["mean"], fields["sd"], ranges, fields.get("kinds", {}))
 
     def parameters(self, draws: Tensor) -> dict[str, Tensor]:
         """Turn draws in [0, 1), shape [N, 8] in the order of `RANGES`, into the parameters of N images."""
@@ -63,9 +66,14 @@ class Policy:
             ranges[name] = low, high
         return replace(self, ranges=ranges)
 
+    def ends(self, name: str) -> Range:
+        """Give the range of a parameter; one that is absent changes nothing."""
+        neutral = NEUTRAL.get(name, 0.0)
+        return self.ranges.get(name, (neutral, neutral))
+
     def varies(self, *names: str) -> bool:
         """Tell whether any of these parameters changes an image."""
-        return any(self.ranges[name] != (NEUTRAL.get(name, 0.0),) * 2 for name in names)
+        return any(self.ends(name) != (NEUTRAL.get(name, 0.0),) * 2 for name in names)
 
 
 def draw(count: int, generator: torch.Generator) -> Tensor:

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mnist_study.core.arithmetic.random_words import key, order
 from mnist_study.core.errors import UserError
-
-SPLIT_SEED = 1998  # MNIST's year; fixed, so that every validation split of one size is the same split
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ def test_split(folder: Path) -> Split:
 
 def hold_out(split: Split, count: int) -> tuple[Split, Split]:
     """Split the training images: those to learn from, and `count` held out, the same ones every time."""
-    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(SPLIT_SEED))
-    held_out, rest = order[:count].sort().values, order[count:].sort().values
+    shuffled = order(len(split), key("hold_out"))
+    held_out, rest = shuffled[:count].sort().values, shuffled[count:].sort().values
     return (
         Split(split.images[rest], split.labels[rest]),
         Split(split.images[held_out], split.labels[held_out]),

@@ -5,11 +5,10 @@ import torch
 from torch import Tensor
 
 from mnist_study.core.arithmetic import head
-from mnist_study.core.arithmetic.augmentation import normalised
-from mnist_study.core.arithmetic.augmentation.pixels import STEPS, WHITE
 from mnist_study.core.arithmetic.chain import value_count
 from mnist_study.core.arithmetic.fixed_point import SMALLEST, STORED, bounded, exponent_of, rounded
 from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.pixels import STEPS, WHITE, normalised
 from mnist_study.core.arithmetic.random_words import Key, keys
 from mnist_study.core.arithmetic.step import Result
 from mnist_study.kernels import chain

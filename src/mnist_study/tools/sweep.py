@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mnist_study.augmentation import with_kinds
 from mnist_study.configure import build, document
 from mnist_study.configure.params import Plan
 from mnist_study.core import files, mnist
@@ -113,7 +114,7 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
     for trial, each in checked.items():
         for recipe in each.recipes:
             ranges = each.policies[recipe.augmentation].ranges()
-            policy = Policy(mean, sd, {name: (low, high) for name, (low, high) in ranges.items()})
+            policy = with_kinds(Policy(mean, sd, {name: (low, high) for name, (low, high) in ranges.items()}))
             tasks += [Task(trial, recipe, seed, policy, images) for seed in recipe.seeds]
     edited = {task.trial: None for task in tasks if finished.get(task.key, task.recipe_hash) != task.recipe_hash}
     if edited:

@@ -26,7 +26,8 @@ from mnist_study.core.recipe import Recipe
 from mnist_study.train import environment
 from mnist_study.train.engines import Engine
 
-CODE = ("architectures", "core", "train")  # what `train` depends on in dvc.yaml
+CODE = ("architectures", "augmentation", "core", "train")  # what `train` depends on in dvc.yaml
+KINDS = "mnist_study.augmentation."  # their hashes are part of the policy
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,9 @@ def _code() -> dict[str, str]:
     """Give the SHA-256 of every loaded module that training depends on."""
     ours = tuple(f"mnist_study.{folder}" for folder in CODE)
     files = {name: module.__file__ for name, module in sys.modules.items() if name.startswith(ours)}
-    return {name: _sha256(Path(file).read_bytes()) for name, file in files.items() if file}
+    return {
+        name: _sha256(Path(file).read_bytes()) for name, file in files.items() if file and not name.startswith(KINDS)
+    }
 
 
 def _sha256(data: Any) -> str:  # noqa: ANN401 - whatever holds bytes

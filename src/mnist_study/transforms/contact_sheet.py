@@ -6,7 +6,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, augment, draw
+from mnist_study.augmentation import augment, load
+from mnist_study.core.arithmetic.pixels import shifted
+from mnist_study.core.augmentation import NEUTRAL, Policy
 from mnist_study.core.mnist import Split
 
 EXAMPLES = 2  # originals of each digit
@@ -16,19 +18,21 @@ SEED = 0
 TILE, PITCH, GAP, MARGIN, HEADER = 56, 59, 12, 18, 92
 PAPER, INK, FAINT = 255, 20, 110
 LABELS = {"translation_x": "shift across", "translation_y": "shift down"}
+UNITS = dict.fromkeys(("rotation", "shear_x", "shear_y"), "°") | {"blur": " pixels"}
+UNITS |= dict.fromkeys(("translation_x", "translation_y", "noise"), " %")
 
 
 def draw_sheet(name: str, policy: Policy, split: Split) -> bytes:
     """Draw the first two images of each digit and eight augmented versions of each; give the PNG's bytes.
 
-    Deterministic. A policy that changes nothing gets the originals alone.
+    They are those of the engine `exact`. Deterministic. A policy that changes nothing gets the originals alone.
     """
     originals = split.images[first_of_each_digit(split)]
-    if not policy.varies(*RANGES):
+    if not policy.kinds:
         return _lay_out(name, policy, originals.view(10, EXAMPLES, 28, 28).transpose(0, 1), originals_at=[])
     repeated = originals.repeat_interleave(VERSIONS, 0)
-    pixels = augment(repeated, policy, draw(len(repeated), torch.Generator().manual_seed(SEED)))
-    versions = ((pixels * policy.sd + policy.mean) * 255).round().clamp(0, 255).to(torch.uint8)
+    pixels = augment(repeated, torch.arange(len(repeated)), policy, SEED, epoch=1)
+    versions = shifted(pixels, 7).to(torch.uint8)
     strips = torch.cat([originals.unsqueeze(1), versions.view(-1, VERSIONS, 28, 28)], 1)
     strip = 1 + VERSIONS
     tiles = strips.view(10, EXAMPLES * strip, 28, 28)
@@ -42,7 +46,8 @@ def first_of_each_digit(split: Split) -> Tensor:
 
 def describe(policy: Policy) -> list[str]:
     """Describe what varies and how far, one phrase per parameter."""
-    return [_phrase(name, *policy.ranges[name]) for name in RANGES if policy.varies(name)]
+    names = [name for kind in load(policy) for name in kind.PARAMETERS if policy.varies(name)]
+    return [_phrase(name, *policy.ends(name)) for name in names]
 
 
 def _phrase(name: str, low: float, high: float) -> str:
@@ -50,7 +55,8 @@ def _phrase(name: str, low: float, high: float) -> str:
     label = LABELS.get(name, name.replace("_", " "))
     if name in NEUTRAL:
         return f"{label} {low:g} to {high:g} times"
-    unit, factor = (" %", 100) if name.startswith("translation") else ("°", 1)
+    unit = UNITS.get(name, "")
+    factor = 100 if unit == " %" else 1
     span = f"±{high * factor:g}" if low == -high else f"{low * factor:g} to {high * factor:g}"
     return f"{label} {span}{unit}"
 

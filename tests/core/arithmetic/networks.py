@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mnist_study.core.arithmetic import optimiser, step
-from mnist_study.core.arithmetic.augmentation import normalised
+from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.tools.golden.made import images
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mnist_study.core.arithmetic import scoring, step
-from mnist_study.core.arithmetic.augmentation import normalised
 from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Batch, Result
 

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor
 
 from mnist_study.core.arithmetic import step
-from mnist_study.core.arithmetic.augmentation import normalised
-from mnist_study.core.arithmetic.augmentation.pixels import STEPS
 from mnist_study.core.arithmetic.head import LOSS_UNITS, loss_and_slope, probabilities
 from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.pixels import STEPS, normalised
 
 BATCH = 250  # bounds memory; an image's logits do not depend on its batch
 

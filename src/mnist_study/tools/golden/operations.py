@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_study.core.arithmetic import augmentation, chain, convolution, fixed_point, functions, head, optimiser
+from mnist_study.augmentation import augment, with_kinds
+from mnist_study.core.arithmetic import chain, convolution, fixed_point, functions, head, optimiser, pixels
 from mnist_study.core.arithmetic.chain import Norm
 from mnist_study.core.arithmetic.network import Cell
 from mnist_study.core.arithmetic.random_words import key, order, uniform, words
 from mnist_study.core.arithmetic.schedules import Schedule
+from mnist_study.core.augmentation import Policy
 from mnist_study.tools.golden.made import images, numbers
 
 Vector = dict[str, dict[str, Any]]
@@ -239,10 +241,10 @@ def _augmentation() -> dict[str, Vector]:
     split, places = images("augmentation", 2, side=9), torch.tensor([3, 59_999])
     vectors = {}
     for name, ranges in RANGES.items():
-        pixels = augmentation.augment(split.images, places, ranges, 0, 1)
+        augmented = augment(split.images, places, with_kinds(Policy(0.1307, 0.3081, ranges)), 0, 1)
         given = {"images": split.images, "numbers": places, "ranges": ranges, "seed": 0, "epoch": 1}
-        vectors[f"augmentation {name}"] = _vector(given, {"pixels": pixels})
-    normalised, bound = augmentation.normalised(split.images.long() * 128, 0.1307, 0.3081)
+        vectors[f"augmentation {name}"] = _vector(given, {"pixels": augmented})
+    normalised, bound = pixels.normalised(split.images.long() * 128, 0.1307, 0.3081)
     vectors["normalised"] = _vector(
         {"images": split.images, "mean": 0.1307, "sd": 0.3081}, {"images": normalised, "bound": bound.flatten()}
     )

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from mnist_study import architectures
-from mnist_study.core.arithmetic import augmentation, network, optimiser, scoring, step
+from mnist_study.augmentation import augment, with_kinds
+from mnist_study.core.arithmetic import network, optimiser, scoring, step
+from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.core.recipe import Recipe
 from mnist_study.tools.golden.made import images
@@ -84,8 +86,8 @@ def one_step(architecture: str, options: dict[str, object], device: str) -> str:
     optimiser.initialise(model, 0)
     model.to(device)
     known, split, numbers = network.read(model), images("step", 5).to(device), torch.arange(5, device=device)
-    pixels = augmentation.augment(split.images, numbers, POLICIES["affine_jitter"], 0, 1)
-    batch = step.Batch(*augmentation.normalised(pixels, 0.1307, 0.3081), split.labels, numbers)
+    pixels = augment(split.images, numbers, policy("affine_jitter"), 0, 1)
+    batch = step.Batch(*normalised(pixels, 0.1307, 0.3081), split.labels, numbers)
     result = step.forward_backward(known, batch, step.dropout_keys(known, 0, 1), 0.0)
     gradients = [result.gradients[parameter] for parameter in model.parameters()]
     logits = scoring.logits(known, split.images, 0.1307, 0.3081)
@@ -95,11 +97,14 @@ def one_step(architecture: str, options: dict[str, object], device: str) -> str:
 def one_training(recipe: Recipe, device: str) -> str:
     """Hash the weights after two epochs of 24 images, the last batch of which is short."""
     model = architectures.build(recipe.architecture, **recipe.model).to(device)
-    policy = Policy(0.1307, 0.3081, POLICIES[recipe.augmentation])
-    trained, _ = exact_loop.train(
-        model, recipe, 0, policy, images("training", 24).to(device), {}, lambda progress: None
-    )
+    split = images("training", 24).to(device)
+    trained, _ = exact_loop.train(model, recipe, 0, policy(recipe.augmentation), split, {}, lambda progress: None)
     return sha256(trained.state_dict().values())
+
+
+def policy(name: str) -> Policy:
+    """Give one of `POLICIES`."""
+    return with_kinds(Policy(0.1307, 0.3081, POLICIES[name]))
 
 
 def sha256(tensors: Iterable[Tensor]) -> str:

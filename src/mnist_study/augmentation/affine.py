@@ -7,17 +7,11 @@ torchvision's `affine`: shear, then scale, then rotate, then translate.
 import torch
 from torch import Tensor
 
-from mnist_study.core.arithmetic.augmentation.pixels import at, fixed, shifted
 from mnist_study.core.arithmetic.functions import sine_and_cosine
+from mnist_study.core.arithmetic.pixels import at, fixed, shifted
 
-PARAMETERS = {
-    "rotation": 0.0,
-    "translation_x": 0.0,
-    "translation_y": 0.0,
-    "scale": 1.0,
-    "shear_x": 0.0,
-    "shear_y": 0.0,
-}
+ORDER = 10
+PARAMETERS = ("rotation", "translation_x", "translation_y", "scale", "shear_x", "shear_y")
 BITS = 16  # of a place's fraction; 8 are left for the weights of neighbours
 
 

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
-from mnist_study.core.arithmetic.augmentation.pixels import WHITE, clamped, fixed, shifted
+from mnist_study.core.arithmetic.pixels import WHITE, clamped, fixed, shifted
 from mnist_study.core.arithmetic.random_words import key, keys, words
 
-PARAMETERS = {"noise": 0.0}
+ORDER = 50
+PARAMETERS = ("noise",)
 SD = 147.80054127099805  # of the sum of four bytes: sqrt((256^2 - 1) / 3)
 
 

@@ -1,4 +1,7 @@
-"""What the kinds of augmentation share: the scale of pixels, and rounding of integers."""
+"""Pixels as integers: their scale, what the kinds of augmentation share, and normalisation.
+
+Pixels are int64 [N, H, W] from 0 to `WHITE`, the highest 15-bit number that holds 255 whole steps.
+"""
 
 import torch
 from torch import Tensor
@@ -28,3 +31,15 @@ def at(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
     return torch.where(inside, images.flatten(1).gather(1, place.flatten(1)).view(rows.shape), 0)
+
+
+def normalised(pixels: Tensor, mean: float, sd: float) -> tuple[Tensor, Tensor]:
+    """Give float32 images [N, 1, H, W] for the first convolution, and the bound of their magnitudes [N, 1, 1, 1].
+
+    `mean` and `sd` are of pixels between 0 and 1. The bound is that of black and white, whatever the image.
+    """
+    scale = torch.tensor(1 / (WHITE * sd), dtype=torch.float32, device=pixels.device)
+    shift = torch.tensor(-mean / sd, dtype=torch.float32, device=pixels.device)
+    ends = torch.tensor([0.0, float(WHITE)], device=pixels.device) * scale + shift
+    bound = ends.abs().amax().view(1, 1, 1, 1).expand(len(pixels), 1, 1, 1)
+    return pixels.unsqueeze(1).float() * scale + shift, bound

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from mnist_study.core.arithmetic.augmentation.pixels import clamped, fixed, shifted
+from mnist_study.core.arithmetic.pixels import clamped, fixed, shifted
 
-PARAMETERS = {"brightness": 1.0}
+ORDER = 30
+PARAMETERS = ("brightness",)
 
 
 def apply(pixels: Tensor, drawn: dict[str, Tensor], numbers: Tensor, seed: int, epoch: int) -> Tensor:

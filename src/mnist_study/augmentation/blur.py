@@ -3,9 +3,10 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from mnist_study.core.arithmetic.augmentation.pixels import fixed, shifted
+from mnist_study.core.arithmetic.pixels import fixed, shifted
 
-PARAMETERS = {"blur": 0.0}
+ORDER = 20
+PARAMETERS = ("blur",)
 
 
 def apply(pixels: Tensor, drawn: dict[str, Tensor], numbers: Tensor, seed: int, epoch: int) -> Tensor:

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
-from mnist_study.core.arithmetic.augmentation.pixels import clamped, fixed, shifted
+from mnist_study.core.arithmetic.pixels import clamped, fixed, shifted
 
-PARAMETERS = {"contrast": 1.0}
+ORDER = 40
+PARAMETERS = ("contrast",)
 
 
 def apply(pixels: Tensor, drawn: dict[str, Tensor], numbers: Tensor, seed: int, epoch: int) -> Tensor:

@@ -32,7 +32,7 @@ def test_a_metric_of_ones_own_costs_a_report(checkout: Checkout):
     assert checkout.repro() == ["report"]
     value = variants(checkout)["mine"]["a_metric"]
     assert 0.1 < value < 1
-    (section,) = page.read_text().split("## Probabilities\n")[1:]
+    section = page.read_text().split("## Probabilities\n")[1].split("\n## ")[0]
     assert "- `a_metric`: How sure the network is.\n" in section
     header, _, row = ([cell.strip() for cell in line.split("|")] for line in section.splitlines() if line[:1] == "|")
     assert dict(zip(header, row, strict=True))["a_metric"] == str(value)

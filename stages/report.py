@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_study.report.results import misses, outcomes, trained_on
+from mnist_study.report.results import misses, outcomes, probabilities, trained_on
 from mnist_study.report.write import write_report
 from mnist_study.running import console
 
@@ -24,6 +24,7 @@ def main() -> None:
         published=Path("reference/published.csv"),
     )
     missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"))
+    results = probabilities.measured(results, missed.labels, PREDICTIONS)
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
     trained_on.update(Path("metrics/trained_on.json"), names, recorded=Path("build/trained_on"), training=TRAINING)
 

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 from dataclasses import replace
@@ -9,12 +10,14 @@ import torch
 
 from mnist_study import architectures
 from mnist_study.core import files, weights
+from mnist_study.core.arithmetic import VERSION, head, network, scoring
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import all_logits, logits
 from mnist_study.core.mnist import hold_out, training_split
 from mnist_study.core.mnist import test_split as read_test_split
-from mnist_study.evaluate import evaluate
+from mnist_study.evaluate import Evaluation, compact, evaluate
+from mnist_study.report.results import probabilities
 from tests.support.tiny import TINY, write_idx
 
 POLICY = Policy(0.13, 0.31, {})
@@ -77,6 +80,50 @@ def test_predictions_hold_class_and_probability_of_every_image(images, trained):
     expected = all_logits(partial(logits, model), read_test_split(images).images, POLICY).softmax(1).max(1)
     np.testing.assert_allclose(predictions["probability"][1], expected.values, rtol=1e-5)
     assert predictions["predicted"][1].tolist() == expected.indices.tolist()
+
+
+@pytest.fixture
+def exact(trained):
+    """A recipe of the engine `exact`, whose weights are there."""
+    for seed in (3, 7):
+        path = trained / f"seed-{seed}.safetensors"
+        model = architectures.build("one_pool", dropout=0.5)
+        weights.load(model, path)
+        model.state_dict()["32.weight"].mul_(200)  # unlike an untrained network's, some probabilities are near 0
+        path.write_bytes(weights.pack(model, {"arithmetic": str(VERSION)}))
+    return recipe(engine="exact")
+
+
+def test_exact_predictions_hold_the_probabilities_of_every_class(images, trained, exact, tmp_path):
+    evaluation = evaluate(exact, POLICY, images, trained)
+    (tmp_path / "a.npz").write_bytes(evaluation.to_npz())
+    file = np.load(tmp_path / "a.npz")
+    assert set(file) == {"seeds", "predicted", "others", "classes", "shares"}
+    assert [file[name].dtype for name in ("others", "classes", "shares")] == [np.uint8, np.uint8, np.uint16]
+    assert file["shares"].min() >= 4
+    model = architectures.build("one_pool", dropout=0.5)
+    weights.load(model, trained / "seed-7.safetensors")
+    found = scoring.logits(network.read(model), read_test_split(images).images, POLICY.mean, POLICY.sd)
+    expected = head.probabilities(found).numpy()
+    kept = probabilities.read(tmp_path / "a.npz", classes=10)
+    assert kept is not None
+    assert 0 < (kept[1] == 0).mean() < 0.9
+    np.testing.assert_allclose(kept[1], expected, atol=9 * 3.5 / 65_536)
+    assert file["predicted"][1].tolist() == found.argmax(1).tolist()
+
+
+def test_what_is_kept_of_exact_predictions_has_the_same_bytes_with_every_python():
+    """np.savez asks zipfile for headers that Python 3.11.4 changed."""
+    given = np.array([[[0.5, 0.49995, 0.00005], [0.00006, 0.00004, 0.9999]]])
+    predicted = np.array([[0, 2]], np.uint8)
+    kept = compact(given, predicted)
+    assert {name: array.tolist() for name, array in kept.items()} == {
+        "others": [[1, 1]],
+        "classes": [1, 0],
+        "shares": [32765, 4],  # 0.00005 are 3.3 of 65,536
+    }
+    content = Evaluation("a", 1, [{"seed": 3}], predicted, kept).to_npz()
+    assert hashlib.sha256(content).hexdigest() == "ae41a69eaf54ecf3a8779abc8092cc3b51c38d006f5f34b67445c08cb55da851"
 
 
 def test_the_same_weights_give_the_same_bytes(images, trained):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,14 @@ from torch import Tensor, nn
 
 from mnist_study import architectures, kernels
 from mnist_study.core import mnist, weights
-from mnist_study.core.arithmetic import VERSION, network, scoring
+from mnist_study.core.arithmetic import VERSION, head, network, scoring
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import all_logits, logits, measure
 from mnist_study.core.recipe import Recipe
 
 CLASSES = 10
+UNITS, SMALLEST = 65_536, 4  # probabilities are kept in 65,536ths, those below four of them are not
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,15 @@ class Evaluation:
     """Results of S seeds of a variant on N test images.
 
     `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [10][10] with the true
-    class first. `predicted` is uint8 [S, N], `probability` float32 [S, N], that of the predicted class.
+    class first. `predicted` is uint8 [S, N]. `kept` holds what else is kept of the images, by name: `probability`
+    float32 [S, N], that of the predicted class, or, with the engine `exact`, what `compact` gives.
     """
 
     variant: str
     parameters: int
     replicas: list[dict[str, Any]]
     predicted: np.ndarray
-    probability: np.ndarray
+    kept: dict[str, np.ndarray]
 
     def to_json(self) -> str:
         """Give the text of the file with the figures."""
@@ -42,10 +45,18 @@ class Evaluation:
         return json.dumps(fields, indent=2, sort_keys=True) + "\n"
 
     def to_npz(self) -> bytes:
-        """Give the bytes of the file with the predictions; numpy dates its entries 1980, so equal ones are equal."""
+        """Give the bytes of the file with the predictions; its entries are dated 1980, so equal ones are equal."""
         seeds = np.array([replica["seed"] for replica in self.replicas], np.int64)
+        arrays = {"seeds": seeds, "predicted": self.predicted, **self.kept}
         buffer = io.BytesIO()
-        np.savez(buffer, seeds=seeds, predicted=self.predicted, probability=self.probability)
+        if "probability" in arrays:
+            np.savez(buffer, **arrays)
+            return buffer.getvalue()
+        with zipfile.ZipFile(buffer, "w") as archive:  # the headers that np.savez asks for differ by Python's release
+            for name, array in arrays.items():
+                entry = io.BytesIO()
+                np.save(entry, array)
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), entry.getvalue())
         return buffer.getvalue()
 
 
@@ -70,27 +81,31 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         return all_logits(partial(logits, model), images, policy)
 
     figures = scoring.measure if exact else measure
-    replicas, predicted, probability = [], [], []
+    replicas, predicted, probabilities = [], [], []
     for seed in recipe.seeds:
         path = trained / f"seed-{seed}.safetensors"
         load_finite(model, path)
         if exact:
             require_version(path)
         test_logits = score(test.images)
-        classes, shares = scoring.most_likely(test_logits) if exact else most_likely(test_logits)
-        predicted.append(classes.to(torch.uint8))
-        probability.append(shares)
+        if exact:
+            classes, shares = test_logits.argmax(1), head.probabilities(test_logits)
+        else:
+            classes, shares = most_likely(test_logits)
+        predicted.append(classes.to(torch.uint8).numpy())
+        probabilities.append(shares.numpy())
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
         replica |= figures(test_logits, test.labels, "test")
         if validation is not None:
             replica |= figures(score(validation.images), validation.labels, "validation")
         replicas.append(replica)
+    answers, numbers = np.stack(predicted), np.stack(probabilities)
     return Evaluation(
         variant=recipe.variant,
         parameters=architectures.count_parameters(model),
         replicas=replicas,
-        predicted=torch.stack(predicted).numpy(),
-        probability=torch.stack(probability).numpy(),
+        predicted=answers,
+        kept=compact(numbers, answers) if exact else {"probability": numbers},
     )
 
 
@@ -98,6 +113,23 @@ def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Give each image's class and its probability in float32."""
     highest = logits.softmax(1).max(1)
     return highest.indices, highest.values
+
+
+def compact(probabilities: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:
+    """Keep of probabilities float64 [S, N, classes] what counts, in 4.6 bytes an image where the networks are sure.
+
+    `others` uint8 [S, N]: how many classes other than the predicted one have 4 / 65,536 or more; in the order of seeds,
+    images and classes `classes` uint8 [M], which they are, and `shares` uint16 [M], their probabilities in 65,536ths.
+    The predicted class has what is left of 65,536.
+    """
+    shares = np.rint(probabilities * UNITS)
+    np.put_along_axis(shares, predicted[..., None].astype(np.int64), 0, axis=2)
+    kept = shares >= SMALLEST
+    return {
+        "others": kept.sum(2).astype(np.uint8),
+        "classes": kept.nonzero()[2].astype(np.uint8),
+        "shares": shares[kept].astype(np.uint16),
+    }
 
 
 def require_version(path: Path) -> None:

@@ -22,6 +22,7 @@ STORIES = (
 )
 DRAW = """\
     missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"))
+    results = probabilities.measured(results, missed.labels, PREDICTIONS)
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 """
 COUNT = """\

@@ -56,7 +56,7 @@ for seed in recipe.seeds:
     np.add.at(confusion, (np.arange(10_000) % 10, answers), 1)
     replicas.append({"seed": seed, "test_accuracy": accuracy, "test_loss": loss, "confusion": confusion.tolist()})
     predicted.append(answers)
-evaluation = Evaluation(name, 6290, replicas, np.stack(predicted), np.ones((len(predicted), 10_000), np.float32))
+evaluation = Evaluation(name, 6290, replicas, np.stack(predicted), {})
 files.write(Path("results/predictions") / f"{name}.npz", evaluation.to_npz())
 files.write(Path("results/evaluation") / f"{name}.json", evaluation.to_json().encode())
 """

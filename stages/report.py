@@ -11,19 +11,20 @@ TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("traini
 
 def main() -> None:
     """Remove what variants that are gone left behind, then read those of build/plan.json and write the report."""
-    target, names = outcomes.read_plan(Path("build/plan.json"))
+    target, names, images = outcomes.read_plan(Path("build/plan.json"))
     for path in outcomes.remove_leftovers(names, [TRAINING, EVALUATION, PREDICTIONS, Path("models")]):
         print(f"removed {path}: no variant has that name")
     results = outcomes.gather(
         target,
         names,
+        images,
         recipes=Path("build/recipes"),
         networks=Path("build/networks.json"),
         training=TRAINING,
         evaluation=EVALUATION,
         published=Path("reference/published.csv"),
     )
-    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"))
+    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"), images.side)
     results = probabilities.measured(results, missed.labels, PREDICTIONS)
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
     trained_on.update(Path("metrics/trained_on.json"), names, recorded=Path("build/trained_on"), training=TRAINING)

@@ -20,7 +20,6 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.inference import all_logits, logits, measure
 from mnist_study.core.recipe import Recipe
 
-CLASSES = 10
 UNITS, SMALLEST = 65_536, 4  # probabilities are kept in 65,536ths, those below four of them are not
 
 
@@ -28,9 +27,9 @@ UNITS, SMALLEST = 65_536, 4  # probabilities are kept in 65,536ths, those below 
 class Evaluation:
     """Results of S seeds of a variant on N test images.
 
-    `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [10][10] with the true
-    class first. `predicted` is uint8 [S, N]. `kept` holds what else is kept of the images, by name: `probability`
-    float32 [S, N], that of the predicted class, or, with the engine `exact`, what `compact` gives.
+    `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [K][K] of K classes,
+    the true one first. `predicted` is uint8 [S, N]. `kept` holds what else is kept of the images, by name:
+    `probability` float32 [S, N], that of the predicted class, or, with the engine `exact`, what `compact` gives.
     """
 
     variant: str
@@ -149,5 +148,6 @@ def load_finite(model: nn.Module, path: Path) -> None:
 
 def confusion(logits: Tensor, labels: Tensor) -> list[list[int]]:
     """Count the images by true class (rows) and predicted class."""
-    cells = labels * CLASSES + logits.argmax(1)
-    return torch.bincount(cells, minlength=CLASSES * CLASSES).view(CLASSES, CLASSES).tolist()
+    classes = logits.shape[1]
+    cells = labels * classes + logits.argmax(1)
+    return torch.bincount(cells, minlength=classes * classes).view(classes, classes).tolist()

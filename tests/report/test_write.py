@@ -57,7 +57,7 @@ def files(tmp_path_factory):
 
 def make(root):
     target = {"accuracy": 99.4, "epochs": 20, "parameters": 20000}
-    put(root / "build/plan.json", {"target": target, "variants": list(STUDY)})
+    put(root / "build/plan.json", {"target": target, "variants": list(STUDY), "images": {}})
     network = replace(NETWORK, architecture="vanilla", options={}, variants=tuple(STUDY))
     (root / "build/networks.json").write_text(networks.to_json([network]))
     for name, (batch_size, curves) in STUDY.items():
@@ -77,10 +77,11 @@ def make(root):
 
 
 def gather(root, only=None):
-    target, names = outcomes.read_plan(root / "build/plan.json")
+    target, names, images = outcomes.read_plan(root / "build/plan.json")
     return outcomes.gather(
         target,
         only or names,
+        images,
         recipes=root / "build/recipes",
         networks=root / "build/networks.json",
         training=root / "results/training",

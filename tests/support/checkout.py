@@ -87,11 +87,11 @@ def write_copy(folder: Path, mnist: Path) -> None:
     """Copy the project, less the study's results, with tiny data and params."""
     copy_tracked(folder, LEFT_BEHIND)
     (folder / "params.yaml").write_text(PARAMS)
-    contents = folder / "src" / "mnist_study" / "download" / "contents.py"
+    hashes = folder / "src" / "mnist_study" / "configure" / "data.py"
 
     def digest(found: re.Match[str]) -> str:
         return f'"{found[1]}": "{hashlib.sha256((mnist / found[1]).read_bytes()).hexdigest()}"'
 
-    text, count = DIGEST.subn(digest, contents.read_text())
+    text, count = DIGEST.subn(digest, hashes.read_text())
     assert count == 4
-    contents.write_text(text)
+    hashes.write_text(text)

@@ -11,18 +11,39 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from mnist_study import download
 from mnist_study.core.errors import UserError
-from mnist_study.download import contents as delivered
-from mnist_study.download import fetch
+from mnist_study.download.fit import Images
 
-FILES = {name: f"bytes of {name}".encode() for name in delivered.SHA256}
+
+def made(count, side=28, classes=10, first=0):
+    """Four IDX files of so many images and labels each, by MNIST's names."""
+    files = {}
+    for number, split in enumerate(("train", "t10k")):
+        size = b"".join(each.to_bytes(4, "big") for each in (count, side, side))
+        pixels = bytes(range(number, number + 250)) * (count * side * side // 250 + 1)
+        files[f"{split}-images-idx3-ubyte"] = b"\0\0\x08\x03" + size + pixels[: count * side * side]
+        labels = bytes(first + (number + image) % classes for image in range(count))
+        files[f"{split}-labels-idx1-ubyte"] = b"\0\0\x08\x01" + size[:4] + labels
+    return files
+
+
+def described(files, side=28, classes=10, first_label=0):
+    """What build/data.json says of such files."""
+    entries = {
+        name: {"key": f"key of {name}", "name": name, "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
+    }
+    return Images(entries, side, classes, first_label)
+
+
+FILES = made(3)
 TARBALL = {f"package/data/{name}": data for name, data in FILES.items()}
 
 
 @pytest.fixture(autouse=True)
 def _world(tmp_path, monkeypatch):
-    """Tiny files take MNIST's place, and every temporary file must be gone at the end."""
-    monkeypatch.setattr(delivered, "SHA256", {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()})
+    """Every temporary file must be gone at the end."""
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     scratch = tmp_path / "scratch"
@@ -100,6 +121,10 @@ def server():
         server.shutdown()
 
 
+def fetch(target, sources, files=FILES, **options):
+    return download.fetch(target, described(files), sources, **options)
+
+
 def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
@@ -107,7 +132,7 @@ def contents(folder):
 def reasons(target, *sources, seconds=30.0, mirrors=None):
     """Fetch in vain: give the reasons, having seen that they were also said and that nothing was left."""
     said = []
-    with pytest.raises(UserError, match=r"^MNIST could not be fetched; .*MNIST_DIR") as caught:
+    with pytest.raises(UserError, match=r"^the images could not be fetched; .*MNIST_DIR") as caught:
         fetch(target, sources, seconds=seconds, mirrors=mirrors, say=said.append)
     assert str(caught.value).splitlines()[1:] == [f"  {line}" for line in said]
     assert not target.exists()

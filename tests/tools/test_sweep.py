@@ -156,6 +156,16 @@ def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: s
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "said"), [("side: 32", "side 32 and 10 classes"), ("classes: 9", "side 28 and 9 classes")]
+)
+def test_images_that_are_not_the_plans_are_named(plan: Path, training_images: Path, data: str, said: str):
+    plan.write_text(PLAN.replace("data: {", f"data: {{{data}, "))
+    with pytest.raises(UserError) as caught:
+        sweep.pending(plan, training_images, {})
+    assert str(caught.value) == f"data, slow: {said} given; {training_images} has images of 28 x 28 with labels to 9"
+
+
 def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
     first = sweep.pending(plan, training_images, {})[0]
     assert sweep.run_task(first) == sweep.run_task(first)

@@ -20,6 +20,7 @@ from mnist_study.train.engines.fast import FastEngine
 from mnist_study.train.engines.torch_engine import TorchEngine
 from mnist_study.train.loop import CHUNK, batches, decay_groups, train
 from mnist_study.train.messages import Progress
+from mnist_study.train.replica import read_splits
 
 PLAIN = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
 ROTATE = with_kinds(Policy(mean=0.15, sd=0.25, ranges={**PLAIN, "rotation": (-7.0, 7.0)}))
@@ -41,6 +42,14 @@ def test_it_learns(recipe: Recipe, tiny_mnist: Path):
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
     assert history[-1]["train_loss"] < history[0]["train_loss"] / 3
     assert history[-1]["test_accuracy"] > 90
+
+
+def test_not_all_images_can_be_held_out(recipe: Recipe, tiny_mnist: Path):
+    training, observed = read_splits(replace(recipe, validation=639), tiny_mnist)
+    assert (len(training), len(observed["validation"])) == (1, 639)
+    words = r"^variants\.tiny\.validation: 640 given; allowed are fewer than the 640 training images$"
+    with pytest.raises(UserError, match=words):
+        read_splits(replace(recipe, validation=640), tiny_mnist)
 
 
 def test_same_seed_same_bytes_and_another_seed_others(recipe: Recipe, tiny_mnist: Path):

@@ -12,7 +12,7 @@ from mnist_study.augmentation import augment, with_kinds
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
-from mnist_study.transforms.contact_sheet import describe, draw_sheet, first_of_each_digit
+from mnist_study.transforms.contact_sheet import describe, draw_sheet, first_of_each_class
 from mnist_study.transforms.normalisation import CHUNK, measure
 from stages import transforms
 
@@ -46,10 +46,20 @@ def test_measure_refuses_what_has_no_spread(images):
         measure(images.to(torch.uint8))
 
 
-def test_first_of_each_digit(split):
-    places = first_of_each_digit(split)
+def test_first_of_each_class(split):
+    places = first_of_each_class(split)
     assert split.labels[places].tolist() == [digit for digit in range(10) for _ in range(2)]
     assert places[:4].tolist() == [9, 19, 8, 18]
+
+
+@pytest.mark.parametrize("policy", [PLAIN, TURNING])
+def test_sheet_of_other_images_has_the_classes_that_are_there(policy):
+    """Of 5 classes one has no image and one a single one, which stands for both."""
+    labels = torch.tensor([0, 0, 1, 3, 3, 4, 4])
+    split = Split(torch.arange(7 * 20 * 20).view(7, 20, 20).to(torch.uint8), labels)
+    assert first_of_each_class(split).tolist() == [0, 1, 2, 2, 3, 4, 5, 6]
+    with Image.open(io.BytesIO(draw_sheet("other", policy, split))) as sheet:
+        assert sheet.height == 92 + (2 if policy is PLAIN else 4) * 59 + 18
 
 
 @pytest.mark.parametrize("policy", [PLAIN, TURNING, FOGGY])
@@ -62,7 +72,7 @@ def test_sheet_is_the_same_bytes_twice(split, policy):
 
 def test_sheet_begins_with_the_original(split):
     sheet = np.asarray(Image.open(io.BytesIO(draw_sheet("turning", TURNING, split))))
-    original = split.images[first_of_each_digit(split)[0]].numpy()
+    original = split.images[first_of_each_class(split)[0]].numpy()
     assert (sheet[92:148:2, 18:74:2] == original).all()
 
 
@@ -95,7 +105,7 @@ def test_ranges_in_words():
 def test_sheet_shows_what_the_engine_exact_learns_from(split):
     """The first version of the first digit, its noise included, beside the original."""
     sheet = np.asarray(Image.open(io.BytesIO(draw_sheet("foggy", FOGGY, split))))
-    first = split.images[first_of_each_digit(split)[:1]]
+    first = split.images[first_of_each_class(split)[:1]]
     (pixels,) = augment(first, torch.tensor([0]), FOGGY, 0, 1)
     left = 18 + 59 + 12
     assert (sheet[92:148:2, left : left + 56 : 2] == ((pixels + 64) // 128).numpy()).all()

@@ -9,7 +9,7 @@ from torch import nn
 def build(architecture: str, **options: Any) -> nn.Sequential:  # noqa: ANN401 - each architecture has its own options
     """Build a network with fresh weights, drawn from torch's global generator.
 
-    It takes images [N, 1, 28, 28] and gives logits [N, 10].
+    It takes images [N, 1, side, side] and gives logits [N, classes].
     """
     return import_module(f"{__name__}.{architecture}").build(**options)
 

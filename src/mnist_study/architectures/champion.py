@@ -10,7 +10,7 @@ from torch import nn
 from mnist_study.architectures.layers import global_average
 
 
-def build(*, layout: str = "10 16 pool 16 24 pool 24 24") -> nn.Sequential:
+def build(*, layout: str = "10 16 pool 16 24 pool 24 24", classes: int = 10) -> nn.Sequential:
     """Build the network; raises ValueError where the layout holds anything else or `again` in a wrong place."""
     layers: list[nn.Module] = []
     channels = 1
@@ -27,7 +27,7 @@ def build(*, layout: str = "10 16 pool 16 24 pool 24 24") -> nn.Sequential:
         width = int(number)
         layers += [nn.Conv2d(channels, width, side, padding=side // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         channels = width
-    return nn.Sequential(*layers, *global_average(), nn.Linear(channels, 10))
+    return nn.Sequential(*layers, *global_average(), nn.Linear(channels, classes))
 
 
 def _convolution_before(layers: list[nn.Module]) -> nn.Conv2d:

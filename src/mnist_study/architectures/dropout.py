@@ -8,7 +8,7 @@ from torch import nn
 from mnist_study.architectures.layers import block, dropout_block, global_average, transition
 
 
-def build(*, dropout: float = 0.05) -> nn.Sequential:
+def build(*, dropout: float = 0.05, classes: int = 10) -> nn.Sequential:
     """Build the network; `dropout` is the share of pixels set to zero after the first convolution."""
     return nn.Sequential(
         *dropout_block(1, 4, rate=dropout),
@@ -22,5 +22,5 @@ def build(*, dropout: float = 0.05) -> nn.Sequential:
         nn.Conv2d(12, 16, 3),
         nn.ReLU(),
         *global_average(),
-        nn.Linear(16, 10),
+        nn.Linear(16, classes),
     )

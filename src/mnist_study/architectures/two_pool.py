@@ -8,7 +8,7 @@ from torch import nn
 from mnist_study.architectures.layers import block, global_average, optional_dropout, transition
 
 
-def build(*, dropout: float = 0.0) -> nn.Sequential:
+def build(*, dropout: float = 0.0, classes: int = 10) -> nn.Sequential:
     """Build the network; `dropout` is the share of pixels set to zero after each block."""
     return nn.Sequential(
         *block(1, 8),
@@ -28,5 +28,5 @@ def build(*, dropout: float = 0.0) -> nn.Sequential:
         *block(16, 16, padding=0),
         *optional_dropout(dropout),
         *global_average(),
-        nn.Linear(16, 10),
+        nn.Linear(16, classes),
     )

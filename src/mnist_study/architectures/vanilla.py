@@ -8,7 +8,7 @@ from torch import nn
 from mnist_study.architectures.layers import block, global_average, transition
 
 
-def build() -> nn.Sequential:
+def build(*, classes: int = 10) -> nn.Sequential:
     """Build the network."""
     return nn.Sequential(
         *block(1, 4),
@@ -22,5 +22,5 @@ def build() -> nn.Sequential:
         nn.Conv2d(12, 16, 3),
         nn.ReLU(),
         *global_average(),
-        nn.Linear(16, 10),
+        nn.Linear(16, classes),
     )

@@ -22,4 +22,4 @@ def check(raw: object, file: str) -> Plan:
 
 def texts(plan: Plan) -> dict[str, str]:
     """Give the text of every file of the folder build/, by its path in there."""
-    return plan.files() | {"networks.json": networks.to_json(describe.networks(plan.recipes))}
+    return plan.files() | {"networks.json": networks.to_json(describe.networks(plan.recipes, plan.data.side))}

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study import architectures
-from mnist_study.configure.networks import IMAGE_SIDE, Layer, Network
+from mnist_study.configure.networks import Layer, Network
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 
 NOT_ARCHITECTURES = {"layers"}
-CLASSES = 10
 LARGEST_RUN = 1_000_000  # parameters; a larger network is counted, but not run
 
 
@@ -36,31 +35,38 @@ def options(architecture: str) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in parameters.items()}
 
 
-def count_parameters(architecture: str, settings: dict[str, Any]) -> int:
+def count_parameters(architecture: str, settings: dict[str, Any], *, side: int = 28, classes: int = 10) -> int:
     """Count the parameters of a network built with these options; raises what `build` or the network raises.
 
     Counted on the meta device, so that a mistake in a width takes no memory. A network of ordinary size is also run on
-    an image; raises ValueError where that does not give ten logits.
+    an image of that side; raises ValueError where that does not give a logit for each class.
     """
     with torch.device("meta"):
         count = architectures.count_parameters(architectures.build(architecture, **settings))
     if count < LARGEST_RUN:
-        with torch.inference_mode():
-            logits = architectures.build(architecture, **settings).eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
-        if logits.shape != (1, CLASSES):
-            raise ValueError(f"an image gives {tuple(logits.shape[1:])}, not {CLASSES} logits")
+        network = architectures.build(architecture, **settings).eval()
+        try:
+            with torch.inference_mode():
+                logits = network(torch.zeros(1, 1, side, side))
+        except RuntimeError as error:  # such as one pooling too many
+            raise RuntimeError(f"an image of {side} x {side} does not go through it ({error})") from None
+        if logits.shape != (1, classes):
+            raise ValueError(f"an image gives {tuple(logits.shape[1:])}, not {classes} logits")
     return count
 
 
-def networks(recipes: Iterable[Recipe]) -> list[Network]:
-    """Describe each network that the recipes train once, in the order of its first recipe."""
+def networks(recipes: Iterable[Recipe], side: int = 28) -> list[Network]:
+    """Describe each network that the recipes train once, in the order of its first recipe, on images of that side."""
     variants: dict[tuple[str, tuple[tuple[str, Any], ...]], list[str]] = {}
     for recipe in recipes:
         settings = options(recipe.architecture) | recipe.model
         variants.setdefault((recipe.architecture, tuple(sorted(settings.items()))), []).append(recipe.variant)
     return [
         Network(
-            architecture, dict(settings), tuple(names), tuple(rows(architectures.build(architecture, **dict(settings))))
+            architecture,
+            {name: value for name, value in settings if name != "classes"},  # the same in all networks
+            tuple(names),
+            tuple(rows(architectures.build(architecture, **dict(settings)), side)),
         )
         for (architecture, settings), names in variants.items()
     ]
@@ -75,7 +81,7 @@ def _module(architecture: str) -> ModuleType:
         ) from error
 
 
-def rows(model: nn.Sequential) -> list[Layer]:
+def rows(model: nn.Sequential, side: int = 28) -> list[Layer]:
     """Describe the layers in order, by running the model on one black image; the model stays as it was."""
     layers: list[Layer] = []
     met: set[nn.Module] = set()  # a layer that is used again counts its parameters once
@@ -83,7 +89,7 @@ def rows(model: nn.Sequential) -> list[Layer]:
 
     def note(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal field, jump
-        field, jump = _receptive_field(module, field, jump)
+        field, jump = _receptive_field(module, field, jump, side)
         size = tuple(output.shape[1:])
         name, parameters = _name(module), architectures.count_parameters(module)
         if module in met and parameters:
@@ -95,7 +101,7 @@ def rows(model: nn.Sequential) -> list[Layer]:
     training = model.training
     try:
         with torch.inference_mode():
-            model.eval()(torch.zeros(1, 1, IMAGE_SIDE, IMAGE_SIDE))
+            model.eval()(torch.zeros(1, 1, side, side))
     finally:
         model.train(training)
         for hook in hooks:
@@ -103,11 +109,11 @@ def rows(model: nn.Sequential) -> list[Layer]:
     return layers
 
 
-def _receptive_field(module: nn.Module, field: int, jump: int) -> tuple[int, int]:
+def _receptive_field(module: nn.Module, field: int, jump: int, side: int) -> tuple[int, int]:
     if isinstance(module, nn.Conv2d | nn.MaxPool2d):
         return field + (_side(module.kernel_size) - 1) * jump, jump * _side(module.stride)
     if isinstance(module, nn.AdaptiveAvgPool2d):
-        return max(field, IMAGE_SIDE), jump
+        return max(field, side), jump
     return field, jump
 
 

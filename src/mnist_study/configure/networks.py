@@ -8,8 +8,6 @@ from typing import Any
 
 from mnist_study.core.errors import UserError
 
-IMAGE_SIDE = 28
-
 
 @dataclass(frozen=True)
 class Layer:

@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mnist_study.configure import document
-from mnist_study.configure.schema import Augmentation, Data, Params, Schedulers, Target, Train, Variant
+from mnist_study.configure.data import ONLY_MNIST, Data
+from mnist_study.configure.schema import Augmentation, Params, Schedulers, Target, Train, Variant
 from mnist_study.configure.wording import allowed, explain, one_line, shown
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 
 A_NAME = "a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
+CLASSES = "classes"  # the option of architectures that `data.classes` sets
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")  # a file's name has room for 255
 
 
@@ -33,17 +35,20 @@ class Plan:
     def files(self) -> dict[str, str]:
         """Give the text of every file that the other stages read, by its path."""
         variants = [recipe.variant for recipe in self.recipes]
+        study = self.data.is_mnist and len(self.data.classes) == 10
+        images = {"side": self.data.side, "classes": self.data.classes, "study": study}
         contents = {
-            "data.json": self.data.model_dump(),
-            "plan.json": {"target": self.target.model_dump(), "variants": variants},
+            "data.json": self.data.to_download(),
+            "plan.json": {"target": self.target.model_dump(), "variants": variants, "images": images},
             **{f"policies/{name}.json": {"ranges": policy.ranges()} for name, policy in self.policies.items()},
         }
         texts = {path: json.dumps(content, indent=2, sort_keys=True) + "\n" for path, content in contents.items()}
         return texts | {f"recipes/{recipe.variant}.json": recipe.to_json() for recipe in self.recipes}
 
 
+Kind = TypeVar("Kind", bound=BaseModel)
 Options = Mapping[str, Mapping[str, Any]]
-Count = Callable[[str, dict[str, Any]], int]
+Count = Callable[..., int]  # of an architecture's name, its options, `side` and `classes`
 
 
 def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
@@ -55,18 +60,21 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
     """Check the content of params.yaml; raises UserError with a line for every mistake, each beginning with `file`.
 
     `architectures` maps each architecture's name to its options and their defaults; `count_parameters` builds one
-    with some options and raises any exception where they make no network. As arguments, they keep torch out of here.
+    with some options and raises any exception where they make no network for such images. As arguments, they keep
+    torch out of here.
     """
     if not isinstance(raw, dict):
         raise UserError(one_line(f"{file}: holds no keys; allowed: {', '.join(Params.model_fields)}"))
     mistakes: list[str] = []
-    params, target = None, _target(raw)
+    params, target, data = None, _section(raw, "target", Target), _section(raw, "data", Data)
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
         mistakes += [explain(detail, Params) for detail in error.errors()]
+    mistakes += _sources_of_mnist(data) if data else []
     mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
-    count = cache(lambda architecture, options: count_parameters(architecture, dict(options)))
+    images = {"side": data.side, "classes": len(data.classes)} if data else {}
+    count = cache(lambda architecture, options: count_parameters(architecture, dict(options), **images))
     variants: dict[str, Variant] = {}
     for name, entry in _mapping(raw, "variants").items():
         if not isinstance(entry, dict):
@@ -74,7 +82,7 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
         key = f"variants.{name}"
         mistakes += _unknown_names(key, entry, raw, architectures)
         try:
-            variants[name] = variant = Variant.model_validate({**_known_defaults(raw), **entry})
+            variant = Variant.model_validate({**_known_defaults(raw), **entry})
         except ValidationError as error:
             own = [detail for detail in error.errors() if _is_own(detail, entry)]
             mistakes += [explain(detail, Variant, key) for detail in own]
@@ -82,8 +90,11 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
         mistakes += _contradictions(key, entry, variant, target)
         mistakes += _lacking_kinds(key, variant, raw)
         options = architectures.get(variant.architecture)
-        if target and options is not None and set(variant.model) <= set(options):
+        if target and data and options is not None and set(variant.model) <= {*options} - {CLASSES}:
+            if options.get(CLASSES, len(data.classes)) != len(data.classes):
+                variant.model[CLASSES] = len(data.classes)
             mistakes += _unfit_network(key, variant, target, count)
+        variants[name] = variant
     if mistakes or params is None:
         told = dict.fromkeys(mistakes)  # a default's mistake comes with every variant
         raise UserError("\n".join(one_line(f"{file}: {mistake}") for mistake in told))
@@ -91,12 +102,19 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
     return Plan(params.target, params.data, params.augmentations, recipes)
 
 
-def _target(raw: dict[str, Any]) -> Target | None:
-    """Give the target, also where other sections are wrong; None where it is wrong itself."""
+def _section(raw: dict[str, Any], name: str, kind: type[Kind]) -> Kind | None:
+    """Give a section, also where others are wrong; None where it is wrong itself."""
     try:
-        return Target.model_validate(raw.get("target"))
+        return kind.model_validate(raw.get(name))
     except ValidationError:
         return None
+
+
+def _sources_of_mnist(data: Data) -> list[str]:
+    """List the sources that do not have these images."""
+    given = [] if data.is_mnist else [name for name in data.sources if name in ONLY_MNIST]
+    rule = "with other images allowed are 'folder' and addresses http://.../ or https://.../"
+    return [f"data.sources: {name!r} given, which has MNIST only; {rule}" for name in given]
 
 
 def _recipe(name: str, variant: Variant, schedulers: Schedulers) -> Recipe:
@@ -141,7 +159,7 @@ def _unknown_names(key: str, entry: dict[str, Any], raw: dict[str, Any], archite
             mistakes.append(f"{key}.{field}: there is no {shown(given)}{allowed(given, existing)}")
     architecture = entry.get("architecture")
     if isinstance(architecture, str) and architecture in architectures:
-        options = list(architectures[architecture])
+        options = [option for option in architectures[architecture] if option != CLASSES]
         mistakes += [
             f"{key}.model.{option}: {architecture} has no such option{allowed(str(option), options)}"
             for option in _mapping(entry, "model")

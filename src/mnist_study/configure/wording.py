@@ -3,11 +3,10 @@
 import difflib
 import reprlib
 from collections.abc import Iterable
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
-
-from mnist_study.configure.schema import Augmentation
 
 LONGEST_VALUE = 60  # characters of a given value that an error repeats
 LONGEST_LINE = 1000
@@ -48,6 +47,7 @@ def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> s
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should be", "allowed is")
     rule = rule.replace("valid dictionary or instance of", "mapping as in").replace("valid dictionary", "mapping")
     rule = rule.replace("should have", "must have").replace(" after validation", "")
+    rule = rule.replace("String should match pattern", "allowed is a text of the pattern")
     return f"{key}: {shown(detail['input'])} given; {rule}"
 
 
@@ -55,9 +55,6 @@ def _fields(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """Give the keys of the section at `loc`."""
     for part in loc:
         field = model.model_fields.get(str(part))
-        inner = field.annotation if field else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-        elif field is not None:
-            model = Augmentation
+        inner = [field.annotation, *get_args(field.annotation)] if field else []
+        model = next((kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
     return list(model.model_fields)

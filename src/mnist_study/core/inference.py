@@ -13,7 +13,7 @@ BATCH = 1000  # bounds memory; in evaluation mode an image's logits do not depen
 
 @torch.no_grad()
 def logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Give float32 logits [N, 10] of normalised images [N, 1, 28, 28]; the network stays in the mode that it was in."""
+    """Give float32 logits [N, classes] of normalised images [N, 1, side, side]; the network keeps its mode."""
     was_training = network.training
     network.eval()
     batch_logits = network(images).float()
@@ -22,12 +22,12 @@ def logits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def all_logits(forward: Callable[[Tensor], Tensor], images: Tensor, policy: Policy) -> Tensor:
-    """Normalise uint8 images [N, 28, 28] a batch at a time and send them through `forward`: [N, 10]."""
+    """Normalise uint8 images [N, side, side] a batch at a time and send them through `forward`: [N, classes]."""
     return torch.cat([forward(normalise(batch, policy)) for batch in images.split(BATCH)])
 
 
 def measure(logits: Tensor, labels: Tensor, name: str) -> dict[str, float]:
-    """Give mean loss and accuracy of logits [N, 10], under keys that begin with the split's name."""
+    """Give mean loss and accuracy of logits [N, classes], under keys that begin with the split's name."""
     return {
         f"{name}_loss": F.cross_entropy(logits, labels).item(),
         f"{name}_accuracy": accuracy(logits, labels),

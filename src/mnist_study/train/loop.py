@@ -118,7 +118,7 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def batches(split: Split, size: int, policy: Policy, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one shuffled epoch: augmented images [N, 1, 28, 28] and labels [N]; the last batch may be smaller."""
+    """Yield one shuffled epoch: augmented images [N, 1, side, side] and labels [N]; the last batch may be smaller."""
     device = split.images.device
     order = torch.randperm(len(split), generator=generator).to(device)
     draws = draw(len(split), generator).to(device)

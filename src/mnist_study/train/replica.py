@@ -9,6 +9,7 @@ from mnist_study import architectures
 from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.augmentation import Policy
+from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
 from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
@@ -22,10 +23,13 @@ from mnist_study.train.messages import Note, Progress, Replica
 def read_splits(recipe: Recipe, images: Path) -> tuple[Split, dict[str, Split]]:
     """Read from the folder of the IDX files what the pipeline learns, and what it observes: `test`, maybe `validation`.
 
-    Raises UserError naming the file that cannot be read.
+    Raises UserError naming the file that cannot be read, and where all images would be held out.
     """
     training = mnist.training_split(images)
     observed = {"test": mnist.test_split(images)}
+    if recipe.validation >= len(training):
+        given = f"{recipe.validation:,} given; allowed are fewer than the {len(training):,} training images"
+        raise UserError(f"variants.{recipe.variant}.validation: {given}")
     if recipe.validation:
         training, observed["validation"] = mnist.hold_out(training, recipe.validation)
     return training, observed
@@ -53,11 +57,13 @@ def train_one(
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(stream("weights", seed))
     model = architectures.build(recipe.architecture, **recipe.model)
-    engine = None if recipe.engine == "exact" else engines.choose(recipe, model, len(training), note)
-    if engine is None:
+    engine = None
+    if recipe.engine == "exact":
         if recipe.device == "cuda":
             require_gpu(recipe)
         model.to(recipe.device)
+    else:
+        engine = engines.choose(recipe, model, len(training), note, side=training.images.shape[2])
     saved = None
     if checkpoint is not None:
         splits = {"training": training, **observed}

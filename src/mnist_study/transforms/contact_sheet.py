@@ -1,4 +1,4 @@
-"""Draw a policy's contact sheet: training digits beside augmented versions of them, as a PNG."""
+"""Draw a policy's contact sheet: training images beside augmented versions of them, as a PNG."""
 
 import io
 
@@ -11,7 +11,7 @@ from mnist_study.core.arithmetic.pixels import shifted
 from mnist_study.core.augmentation import NEUTRAL, Policy
 from mnist_study.core.mnist import Split
 
-EXAMPLES = 2  # originals of each digit
+EXAMPLES = 2  # originals of each class
 VERSIONS = 8  # augmented versions of each original
 SEED = 0
 # Lengths are in pixels of the sheet, colours in grey.
@@ -23,25 +23,27 @@ UNITS |= dict.fromkeys(("translation_x", "translation_y", "noise"), " %")
 
 
 def draw_sheet(name: str, policy: Policy, split: Split) -> bytes:
-    """Draw the first two images of each digit and eight augmented versions of each; give the PNG's bytes.
+    """Draw the first two images of each class and eight augmented versions of each; give the PNG's bytes.
 
     They are those of the engine `exact`. Deterministic. A policy that changes nothing gets the originals alone.
     """
-    originals = split.images[first_of_each_digit(split)]
+    originals = split.images[first_of_each_class(split)]
+    size = originals.shape[1:]
     if not policy.kinds:
-        return _lay_out(name, policy, originals.view(10, EXAMPLES, 28, 28).transpose(0, 1), originals_at=[])
+        return _lay_out(name, policy, originals.view(-1, EXAMPLES, *size).transpose(0, 1), originals_at=[])
     repeated = originals.repeat_interleave(VERSIONS, 0)
     pixels = augment(repeated, torch.arange(len(repeated)), policy, SEED, epoch=1)
     versions = shifted(pixels, 7).to(torch.uint8)
-    strips = torch.cat([originals.unsqueeze(1), versions.view(-1, VERSIONS, 28, 28)], 1)
+    strips = torch.cat([originals.unsqueeze(1), versions.view(-1, VERSIONS, *size)], 1)
     strip = 1 + VERSIONS
-    tiles = strips.view(10, EXAMPLES * strip, 28, 28)
+    tiles = strips.view(-1, EXAMPLES * strip, *size)
     return _lay_out(name, policy, tiles, originals_at=[example * strip for example in range(EXAMPLES)])
 
 
-def first_of_each_digit(split: Split) -> Tensor:
-    """Give the indices of the first two images of 0, then of 1, and so on to 9: [20]."""
-    return torch.cat([(split.labels == digit).nonzero()[:EXAMPLES, 0] for digit in range(10)])
+def first_of_each_class(split: Split) -> Tensor:
+    """Give the indices of the first two images of 0, then of 1, and so on; an only image stands for both."""
+    found = [(split.labels == label).nonzero()[:, 0] for label in split.labels.unique()]
+    return torch.cat([places[[0, min(1, len(places) - 1)]] for places in found])
 
 
 def describe(policy: Policy) -> list[str]:
@@ -62,7 +64,7 @@ def _phrase(name: str, low: float, high: float) -> str:
 
 
 def _lay_out(name: str, policy: Policy, tiles: Tensor, *, originals_at: list[int]) -> bytes:
-    """Draw images [rows, columns, 28, 28] under a title, with a gap beside the columns of originals."""
+    """Draw images [rows, columns, side, side] under a title, with a gap beside the columns of originals."""
     rows, columns = tiles.shape[:2]
     lefts = [MARGIN + column * PITCH for column in range(columns)]
     for original in originals_at:

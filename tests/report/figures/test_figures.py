@@ -6,17 +6,17 @@ import pytest
 from matplotlib.figure import Figure
 
 from mnist_study.configure.networks import Layer
-from mnist_study.report.figures import confusion, digits, forest_plot, learning_curves, network_diagram, scatter_plots
+from mnist_study.report.figures import confusion, forest_plot, learning_curves, missed, network_diagram, scatter_plots
 from mnist_study.report.figures.card import PALETTE
-from mnist_study.report.figures.digits import Digit
 from mnist_study.report.figures.forest_plot import Bar
 from mnist_study.report.figures.learning_curves import Curve
+from mnist_study.report.figures.missed import Missed
 from mnist_study.report.figures.scatter_plots import Point, Star
 from tests.support.studies import NETWORK
 
 POINTS = [Point("vanilla", 9186, 99.3, 99.35), Point("dropout", 9178, 99.2, 99.4), Point("one_pool", 6290, 99.4, 99.3)]
 STAR = Star("champion", 18_000, 99.6, (99.57, 99.63))
-DIGIT = Digit(np.full((28, 28), 255, np.uint8), place=3, label=4, answer=9, missed_percent=75.0)
+DIGIT = Missed(np.full((28, 28), 255, np.uint8), place=3, label="4", answer="9", missed_percent=75.0)
 BAR = Bar("batch size 64", published=(0.06, 0.02, 0.1), ours=(0.05, 0.03, 0.07))
 
 
@@ -33,9 +33,9 @@ def draw(name):
         "published effects": lambda: forest_plot.effects(
             {"Tables 1 to 4": [Bar("batch size 64", BAR.published, None)]}
         ),
-        "confusion": lambda: confusion.confusion((np.eye(10, dtype=int) * 1000).tolist(), "best"),
-        "digits": lambda: digits.gallery([DIGIT] * 9),
-        "one digit": lambda: digits.gallery([DIGIT]),
+        "confusion": lambda: confusion.confusion((np.eye(10, dtype=int) * 1000).tolist(), "0123456789", "best"),
+        "digits": lambda: missed.gallery([DIGIT] * 9),
+        "one digit": lambda: missed.gallery([DIGIT]),
         "network": lambda: network_diagram.diagram(NETWORK.layers),
     }
     return drawn[name]()
@@ -67,7 +67,7 @@ def test_a_network_is_drawn_as_one_slab_for_each_output_that_is_new():
 
 
 def test_a_layer_that_is_used_again_says_so_in_a_line_of_its_own():
-    (_, slab) = network_diagram._slabs([Layer("Conv2d 3x3 again", (14, 28, 28), 5, 0, 0)])
+    (_, slab) = network_diagram._slabs([Layer("Conv2d 3x3 again", (14, 28, 28), 5, 0, 0)], 28)
     assert slab.words == ["conv 3x3", "again"]
 
 

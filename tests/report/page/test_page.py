@@ -7,6 +7,7 @@ from mnist_study.report import page
 from mnist_study.report.analysis import claims, effects
 from mnist_study.report.page.markdown import anchor, interval, table
 from mnist_study.report.page.oddities import oddities
+from mnist_study.report.results.outcomes import Images
 from mnist_study.report.results.probabilities import METRICS
 from tests.support.studies import NETWORK, PUBLISHED, TARGET, scattered, some_misses, whole_study
 
@@ -120,6 +121,24 @@ def test_a_variant_alone_leaves_out_what_it_is_too_little_for():
     assert "With one seed per row, the variance between seeds is unknown." in text
     assert rows(text)["Batch size 64 beats 128"][2:] == ["not all rows are trained", "**not tested**"]
     assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["parameters", "network_1"]
+
+
+def test_of_other_images_nothing_is_said_of_the_study():
+    images = Images(side=20, classes=["cat", "dog"], study=False)
+    found = whole_study(scattered, only=[], mine=[90.0, 91.0], yours=[80.0])
+    results = replace(found, published={}, images=images)
+    text = page.write(results, some_misses(), [], {}, {}, ("network_1", "parameters", "learning_curves", "missed"))
+    assert "**2 variants on 10,000 test images of 2 classes; the best is `mine` with 90.500 ± 0.707 %.**" in text
+    assert "- `yours`, 18,000 parameters: 80.00 % over 1 seed (95 % interval 79.2" in text
+    assert re.findall(r"^## (.*)$", text, re.M) == [
+        "The target",
+        "The variants",
+        "Learning curves",
+        "What is missed",
+        "The networks",
+        "How to read the numbers",
+    ]
+    assert not re.search("claim|row of the study|not in the study|MNIST's|digit|Northcutt|tables?\\b", text)
 
 
 def test_the_contradictions_are_those_of_the_published_table():

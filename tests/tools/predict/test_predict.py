@@ -15,9 +15,12 @@ from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, normalise
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
+from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.predict import answer, digit, picture
 from mnist_study.tools.predict.predict import WIDTH, as_json, predict, table
 
+TARGET = {"accuracy": 99.4, "epochs": 20, "parameters": 20000}
+MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
 VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
 POLICY = {"mean": 0.13, "sd": 0.31, "ranges": {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES}}
 
@@ -27,6 +30,7 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
     """A checkout with one variant of two untrained networks, and two pictures in its folder `mine`."""
     texts = {
         "dvc.yaml": "",
+        "build/plan.json": json.dumps({"target": TARGET, "variants": ["tiny"], "images": MNIST}),
         "metrics/variants.json": json.dumps(VARIANTS),
         "build/recipes/tiny.json": recipe.to_json(),
         f"data/transforms/{recipe.augmentation}.json": json.dumps(POLICY),
@@ -76,16 +80,38 @@ def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, cap
 
 def test_a_digit_is_named_only_where_it_stands_out(capsys: pytest.CaptureFixture[str]):
     answers = {name: np.array([1 - share, share, *[0.0] * 8]) for name, share in (("one", 0.96), ("no", 0.94))}
-    Console(width=WIDTH).print(table(answers))
+    Console(width=WIDTH).print(table(answers, Images()))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["one", "1"], ["no", "unsure"]]
     assert lines[4].strip() == "unsure: no digit reaches 95 %"
-    told = json.loads(as_json("tiny", [0], ["one", "no"], answers, {}))["pictures"]
+    told = json.loads(as_json("tiny", [0], ["one", "no"], answers, {}, Images()))["pictures"]
     assert [(one["digit"], one["unsure"]) for one in told] == [(1, False), (1, True)]
 
 
+def test_of_many_classes_those_that_a_picture_may_show_have_a_column(capsys: pytest.CaptureFixture[str]):
+    images = Images(side=32, classes=[f"c{label}" for label in range(26)], study=False)
+    shares = np.zeros(26)
+    shares[[3, 20, 21]] = 0.97, 0.025, 0.005
+    Console(width=WIDTH).print(table({"one": shares}, images))
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[0].split(), lines[2].split()) == (["picture", "class", "c3", "c20"], ["one", "c3", "97.0", "2.5"])
+    (told,) = json.loads(as_json("tiny", [0], ["one"], {"one": shares}, {}, images))["pictures"]
+    assert (told["class"], told["unsure"], len(told["probabilities"])) == ("c3", False, 26)
+
+
+def test_a_picture_is_made_as_large_as_the_images(project: Path, capsys: pytest.CaptureFixture[str]):
+    path, told = project / "build/plan.json", []
+    for side in (28, 40):
+        assert digit.as_mnist(picture.read(Path("one.png")), side).shape == (side, side)
+        plan = json.loads(path.read_text())
+        path.write_text(json.dumps(plan | {"images": MNIST | {"side": side}}))
+        predict(["one.png"], json_wanted=True)
+        told.append(json.loads(capsys.readouterr().out)["pictures"][0]["probabilities"])
+    assert told[0] != told[1]  # the network saw another image
+
+
 def test_nothing_is_said_of_unsure_where_all_digits_stand_out(capsys: pytest.CaptureFixture[str]):
-    Console(width=WIDTH).print(table({"one": np.eye(10)[1]}))
+    Console(width=WIDTH).print(table({"one": np.eye(10)[1]}, Images()))
     assert "unsure" not in capsys.readouterr().out
 
 
@@ -147,6 +173,7 @@ def test_without_a_picture_that_can_be_read_no_network_is_loaded(
         ("data/transforms/rotate.json", None, "rotate.json: missing; `dvc pull --allow-missing` restores it"),
         ("metrics/variants.json", None, "variants.json: missing; `dvc repro` restores it"),
         ("build/recipes/tiny.json", None, "`dvc repro configure` has not run"),
+        ("build/plan.json", None, "plan.json: cannot be read (No such file or directory); `dvc repro` makes it"),
         ("dvc.yaml", None, "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study"),
         (
             None,

@@ -18,7 +18,7 @@ from mnist_study.train.engines.torch_engine import TorchEngine
 class Fast:
     """Stands for the fast engine; it knows every network but that of `images` 7."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, side: int) -> None:
         self.name = "fast"
 
 

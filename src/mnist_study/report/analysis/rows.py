@@ -13,4 +13,4 @@ def row_verdict(outcome: Outcome) -> str:
 def own_interval(outcome: Outcome) -> Interval:
     """Give Student's interval for the mean over seeds or, of one seed, Wilson's for other test images."""
     accuracies = outcome.accuracies
-    return mean_interval(accuracies) if len(accuracies) > 1 else wilson(accuracies[0])
+    return mean_interval(accuracies) if len(accuracies) > 1 else wilson(accuracies[0], outcome.test_images)

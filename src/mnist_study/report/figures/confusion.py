@@ -10,11 +10,12 @@ from mnist_study.report.figures.card import INK, QUIET, card
 MISSES = LinearSegmentedColormap.from_list("misses", ["#ffffff", "#56B4E9", "#0072B2"])
 
 
-def confusion(counts: Sequence[Sequence[int]], title: str) -> bytes:
-    """Draw the counts [10][10], rows the true class; only the misses are coloured, or nothing else would be seen."""
+def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> bytes:
+    """Draw the counts [K][K] of K classes, rows the true one; only the misses are coloured, or none would be seen."""
     table = np.array(counts)
     misses = np.where(np.eye(len(table), dtype=bool), 0, table)
-    with card(5.2, 5.2) as (figure, svg):
+    size = max(5.2, 0.4 * len(classes))
+    with card(size, size) as (figure, svg):
         axes = figure.subplots()
         axes.grid(visible=False)
         most = max(int(misses.max()), 1)
@@ -25,8 +26,8 @@ def confusion(counts: Sequence[Sequence[int]], title: str) -> bytes:
             if count:
                 axes.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", color=colour, fontsize=8)
         ticks = np.arange(len(table))
-        axes.set_xticks(ticks + 0.5, [str(tick) for tick in ticks])
-        axes.set_yticks(ticks + 0.5, [str(tick) for tick in ticks])
+        axes.set_xticks(ticks + 0.5, classes, rotation=90 if max(map(len, classes)) > 3 else 0)
+        axes.set_yticks(ticks + 0.5, classes)
         axes.tick_params(length=0)
         axes.invert_yaxis()
         axes.set(aspect="equal", title=title, xlabel="predicted", ylabel="true")

@@ -1,18 +1,20 @@
 """Which figures there are, and what each shows."""
 
+from collections.abc import Sequence
+
 from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Effect, Fit
 from mnist_study.report.analysis.rows import own_interval
-from mnist_study.report.figures import confusion, digits, forest_plot, learning_curves, network_diagram, scatter_plots
-from mnist_study.report.figures.digits import Digit
+from mnist_study.report.figures import confusion, forest_plot, learning_curves, missed, network_diagram, scatter_plots
 from mnist_study.report.figures.forest_plot import Bar, Value
 from mnist_study.report.figures.learning_curves import Curve
+from mnist_study.report.figures.missed import Missed
 from mnist_study.report.figures.scatter_plots import Point, Star
 from mnist_study.report.results import metrics
 from mnist_study.report.results.misses import Misses
 from mnist_study.report.results.outcomes import Outcome, Results
 
-GALLERY = 40  # digits at most, as the page says
+GALLERY = 40  # images at most, as the page says
 
 
 def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, bytes]:
@@ -21,25 +23,30 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
     best = results.outcomes[results.leaderboard()[0]]
     title = f"{best.recipe.variant}, seed {best.evaluation['replicas'][0]['seed']}"
     pictures = {
-        "effects": forest_plot.effects(_bars(published, ours)),
         "parameters": scatter_plots.parameters(points, _stars(results), goal.accuracy, goal.parameters),
         "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy),
-        "confusion": confusion.confusion(best.evaluation["replicas"][0]["confusion"], title),
+        "confusion": confusion.confusion(best.evaluation["replicas"][0]["confusion"], results.images.classes, title),
     }
+    if published:
+        pictures["effects"] = forest_plot.effects(_bars(published, ours))
     if points:
         pictures["against_published"] = scatter_plots.against_published(points, goal.accuracy)
-    if hardest := _digits(misses):
-        pictures["missed"] = digits.gallery(hardest)
-    diagrams = {f"network_{place}": network_diagram.diagram(n.layers) for place, n in enumerate(results.networks, 1)}
+    if hardest := _hardest(misses, results.images.classes):
+        pictures["missed"] = missed.gallery(hardest)
+    diagrams = {
+        f"network_{place}": network_diagram.diagram(network.layers, results.images.side)
+        for place, network in enumerate(results.networks, 1)
+    }
     return pictures | diagrams
 
 
 def panels(results: Results) -> dict[str, list[Curve]]:
     """Group the variants' curves by published table; those that are no rows make a group of their own."""
+    own = "Not in the study" if results.images.study else "All variants"
     rows: dict[str, list[Curve]] = {}
     for outcome in sorted(results.outcomes.values(), key=_table):
         recipe, published = outcome.recipe, outcome.published
-        title = f"Table {published.table}: {published.architecture}" if published else "Not in the study"
+        title = f"Table {published.table}: {published.architecture}" if published else own
         curve = Curve(
             kind=recipe.scheduler if published else recipe.variant,
             accuracies=metrics.curve(outcome.training),
@@ -88,13 +95,13 @@ def _value(effect: Effect) -> Value:
     return effect.difference, effect.low, effect.high
 
 
-def _digits(misses: Misses) -> list[Digit]:
+def _hardest(misses: Misses, classes: Sequence[str]) -> list[Missed]:
     return [
-        Digit(
+        Missed(
             image=misses.images[place],
             place=int(place),
-            label=int(misses.labels[place]),
-            answer=int(misses.answers[place]),
+            label=classes[int(misses.labels[place])],
+            answer=classes[int(misses.answers[place])],
             missed_percent=100 * float(misses.counts[place]) / misses.networks,
         )
         for place in misses.hardest(GALLERY)

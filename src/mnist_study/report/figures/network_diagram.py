@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.patches import Rectangle
 
-from mnist_study.configure.networks import IMAGE_SIDE, Layer
+from mnist_study.configure.networks import Layer
 from mnist_study.report.figures.card import INK, PALETTE, QUIET, card
 
 # What begins a new slab: the first word of the layer's name, its words on the page and its colour.
@@ -29,12 +29,15 @@ class Slab:
     colour: str
 
 
-def diagram(layers: Sequence[Layer]) -> bytes:
-    """Draw the layers from left to right; what keeps the size, such as a norm, is named under the slab before it."""
-    slabs = _slabs(layers)
+def diagram(layers: Sequence[Layer], image: int = 28) -> bytes:
+    """Draw the layers from left to right; what keeps the size, such as a norm, is named under the slab before it.
+
+    `image` is the side of the images.
+    """
+    slabs = _slabs(layers, image)
     lines = max(len(slab.words) for slab in slabs)
     depth = 3 + 4.3 * lines  # of the words, in the image's pixels
-    with card(0.78 * len(slabs) + 0.3, 0.026 * (IMAGE_SIDE + 8 + depth) + 0.4) as (figure, svg):
+    with card(0.78 * len(slabs) + 0.3, 0.026 * (image + 8 + depth) + 0.4) as (figure, svg):
         axes = figure.subplots()
         axes.set_axis_off()
         for place, slab in enumerate(slabs):
@@ -42,15 +45,15 @@ def diagram(layers: Sequence[Layer]) -> bytes:
             x, width = place * PITCH, 1.0 + 0.8 * channels
             axes.add_patch(Rectangle((x - width / 2, -height / 2), width, height, color=slab.colour, linewidth=0))
             side = f"\n{height}x{height}" if height > 1 else ""
-            axes.text(x, IMAGE_SIDE / 2 + 2, f"{channels}{side}", ha="center", va="bottom", color=INK, fontsize=8)
+            axes.text(x, image / 2 + 2, f"{channels}{side}", ha="center", va="bottom", color=INK, fontsize=8)
             words = "\n".join(slab.words)
-            axes.text(x, -IMAGE_SIDE / 2 - 2, words, ha="center", va="top", color=QUIET, fontsize=8)
-        axes.set(xlim=(-PITCH / 2, (len(slabs) - 0.5) * PITCH), ylim=(-IMAGE_SIDE / 2 - depth, IMAGE_SIDE / 2 + 12))
+            axes.text(x, -image / 2 - 2, words, ha="center", va="top", color=QUIET, fontsize=8)
+        axes.set(xlim=(-PITCH / 2, (len(slabs) - 0.5) * PITCH), ylim=(-image / 2 - depth, image / 2 + 12))
     return svg.getvalue()
 
 
-def _slabs(layers: Sequence[Layer]) -> list[Slab]:
-    slabs = [Slab((1, IMAGE_SIDE, IMAGE_SIDE), ["image"], QUIET)]
+def _slabs(layers: Sequence[Layer], image: int) -> list[Slab]:
+    slabs = [Slab((1, image, image), ["image"], QUIET)]
     for layer in layers:
         name, _, rest = layer.name.partition(" ")
         if name in KINDS:

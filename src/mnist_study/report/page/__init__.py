@@ -45,14 +45,30 @@ CAPTIONS = {
     ),
 }
 
+OF_OTHER_IMAGES = {
+    "parameters": (
+        "A star is a variant, with the 95 % interval of its mean. The dashed lines are the target and its limit."
+    ),
+    "learning_curves": (
+        "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Dotted: not augmented."
+        " `plots/learning_curves.csv` has every number."
+    ),
+    "missed": CAPTIONS["missed"].partition(" Some of the labels")[0],
+}
+
 
 def write(
     results: Results, misses: Misses, claims: Sequence[Claim], published: Fits, ours: Fits, figures: Collection[str]
 ) -> str:
-    """Write the page; `figures` names the pictures that stand in figures/ beside it."""
+    """Write the page; `figures` names the pictures that stand in figures/ beside it.
+
+    A section without text is left out, such as those about the study where the images are others.
+    """
+    study = results.images.study
+    captions = CAPTIONS if study else CAPTIONS | OF_OTHER_IMAGES
 
     def picture(name: str, title: str) -> str:
-        return f"![{title}](figures/{name}.svg)\n\n{CAPTIONS[name]}" if name in figures else ""
+        return f"![{title}](figures/{name}.svg)\n\n{captions[name]}" if name in figures else ""
 
     diagrams = [name for name in figures if name.startswith("network_")]
     parts = {
@@ -60,13 +76,13 @@ def write(
         "The target": [target(results), picture("parameters", "Accuracy over parameters")],
         "Effects": [picture("effects", "Effects with their intervals"), effects(published, ours)],
         "Here against published": [picture("against_published", "Here against published"), published_tables(results)],
-        "Not in the study": [own_table(results)],
+        "Not in the study" if study else "The variants": [own_table(results)],
         "Probabilities": [probability_table(results)],
         "Learning curves": [picture("learning_curves", "Learning curves")],
         "What is missed": [
             picture("confusion", "Confusion matrix of the best variant"),
             missed(misses),
-            picture("missed", "Test digits that most networks miss"),
+            picture("missed", f"Test {'digits' if study else 'images'} that most networks miss"),
         ],
         "The networks": [sections(results.networks, diagrams)],
         "Where the study contradicts itself": [oddities(results.published, results.target)],
@@ -75,4 +91,5 @@ def write(
     parts = {title: texts for title, texts in parts.items() if any(texts)}
     contents = "\n".join(f"- [{title}]({anchor(title)})" for title in parts)
     body = [f"## {title}\n\n" + "\n\n".join(part for part in texts if part) for title, texts in parts.items()]
-    return "\n\n".join(["# Tiny MNIST networks, trained again", result(results, claims), contents, *body]) + "\n"
+    heading = "# Tiny MNIST networks, trained again" if study else "# Tiny networks on other images than MNIST"
+    return "\n\n".join([heading, result(results, claims), contents, *body]) + "\n"

@@ -8,6 +8,8 @@ from mnist_study.report.results.outcomes import Results
 
 def method(results: Results) -> str:
     """Explain the numbers and their limits."""
+    if not results.images.study:
+        return _of_other_images(results)
     spread = ", ".join(f"{noise.sd:.3f} with {name}" for name, noise in noise_by_scheduler(results).items())
     noise = seed_noise(outcome.accuracies for outcome in results.rows().values())
     seeds = (
@@ -34,4 +36,16 @@ def method(results: Results) -> str:
         " equal. The models under [Effects](#effects) estimate the variance from the networks themselves, so they"
         " detect smaller differences.\n"
         "- All comparisons are of these recipes. With another learning rate a verdict could be different."
+    )
+
+
+def _of_other_images(results: Results) -> str:
+    goal, images = results.target.accuracy, next(iter(results.outcomes.values())).test_images
+    low, high = wilson(goal, images)
+    return (
+        "`dvc repro` wrote this page. The images are not MNIST, so there is no published study to compare with.\n\n"
+        "- Accuracy is that of the weights after the last epoch, mean over seeds. The test images did not choose the"
+        " epoch.\n"
+        f"- Intervals over seeds allow for other seeds, on the same {images:,} images. Other test images would move all"
+        f" networks together: at {goal:.2f} % by {interval((low - goal, high - goal), '+.2f')} points (95 % interval)."
     )

@@ -7,7 +7,9 @@ from mnist_study.report.results.outcomes import Published, Target
 
 
 def oddities(rows: Mapping[str, Published], target: Target) -> str:
-    """List them, with the figures of the published tables."""
+    """List them, with the figures of the published tables; empty without those."""
+    if not rows:
+        return ""
     best = max(rows, key=lambda name: rows[name].test_accuracy)
     at = [row for row in rows.values() if row.test_accuracy >= target.accuracy]
     helped = [row for row in rows.values() if row.helped]

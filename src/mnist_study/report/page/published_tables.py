@@ -26,7 +26,9 @@ NOTE = (
 
 
 def published_tables(results: Results) -> str:
-    """Give each published table with a trained row, under one note."""
+    """Give each published table with a trained row, under one note; empty where nothing is published."""
+    if not results.published:
+        return ""
     if not results.rows():
         return "No row of the study is trained."
     return "\n\n".join(

@@ -13,6 +13,8 @@ from mnist_study.report.results.outcomes import Outcome, Results
 
 def result(results: Results, claims: Sequence[Claim]) -> str:
     """Give the result in a few sentences."""
+    if not results.images.study:
+        return _of_other_images(results)
     own = [f"- {_own(name, outcome)}" for name, outcome in results.outcomes.items() if not outcome.published]
     summary = results.summary()["study"]
     if not summary["variants"]:
@@ -40,6 +42,16 @@ def result(results: Results, claims: Sequence[Claim]) -> str:
     )
 
 
+def _of_other_images(results: Results) -> str:
+    """Give the best variant and the number of test images, then each variant."""
+    name = results.leaderboard()[0]
+    best = results.outcomes[name]
+    images = f"{best.test_images:,} test images of {len(results.images.classes)} classes"
+    first = f"**{count(len(results.outcomes), 'variant')} on {images}; the best is `{name}` with {accuracy(best)} %.**"
+    lines = [f"- {_own(name, each, '')}" for name, each in results.outcomes.items()]
+    return "\n\n".join([first, "\n".join(lines)])
+
+
 def target(results: Results) -> str:
     """List the variants whose curve reaches the target within its limits, and where they end."""
     goal = results.target
@@ -51,16 +63,18 @@ def target(results: Results) -> str:
     }
     limits = f"{goal.accuracy:.2f} % within {goal.epochs} epochs and with fewer than {goal.parameters:,} parameters"
     theirs = sum(row.test_accuracy >= goal.accuracy for row in results.published.values())
-    published = f"Of the {len(results.published)} published rows {theirs} have {goal.accuracy:.2f} % or more."
+    published = f" Of the {len(results.published)} published rows {theirs} have {goal.accuracy:.2f} % or more."
+    if not results.images.study:
+        published = ""
     if not reached:
-        return f"No variant reaches {limits}. {published}"
+        return f"No variant reaches {limits}.{published}"
     header = ("variant", "parameters", "published", "first epoch at target", "best epoch", "last epoch")
     header += ("seeds that end there", "mean at target")
     lines = [_line(name, outcome, goal.accuracy) for name, outcome in reached.items()]
     met = sum(line[-1] == "yes" for line in lines)
     return (
         f"{count(len(reached), 'variant')} of {len(results.outcomes)} reach {limits}; {met} of them are still there"
-        f" after the last epoch, which is what counts here. {published} The epochs are those of the mean curve over"
+        f" after the last epoch, which is what counts here.{published} The epochs are those of the mean curve over"
         " seeds. The first epoch at the target and the best epoch were selected on the test images; they are shown for"
         " comparison only.\n\n" + table(header, lines)
     )
@@ -76,10 +90,10 @@ def _line(name: str, outcome: Outcome, goal: float) -> tuple[object, ...]:
     )
 
 
-def _own(name: str, outcome: Outcome) -> str:
+def _own(name: str, outcome: Outcome, what: str = " not in the study,") -> str:
     seeds = count(outcome.metrics["seeds"], "seed")
     return (
-        f"`{name}`, not in the study, {outcome.metrics['parameters']:,} parameters: {accuracy(outcome)} % over {seeds}"
+        f"`{name}`,{what} {outcome.metrics['parameters']:,} parameters: {accuracy(outcome)} % over {seeds}"
         f" (95 % interval {interval(own_interval(outcome), '.3f')} for other"
         f" {'seeds' if outcome.metrics['seeds'] > 1 else 'test images'})."
     )

@@ -13,7 +13,9 @@ NAMES = {"batch_size": "batch size"}
 
 
 def claims_table(claims: Sequence[Claim]) -> str:
-    """Give every claim with its verdict."""
+    """Give every claim with its verdict; empty without claims."""
+    if not claims:
+        return ""
     note = (
         "A verdict rests on the networks trained here; the study's own figures, one run per row, stand beside them."
         " Differences are in points of test accuracy, with 95 % intervals, from the models under [Effects](#effects)."
@@ -28,7 +30,9 @@ def claims_table(claims: Sequence[Claim]) -> str:
 
 
 def effects(published: Fits, ours: Fits) -> str:
-    """Describe each model, with its comparisons."""
+    """Describe each model, with its comparisons; empty without published figures."""
+    if not published:
+        return ""
     return "\n\n".join(_design(design, published[design.title], ours.get(design.title)) for design in DESIGNS)
 
 

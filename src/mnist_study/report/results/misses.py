@@ -9,8 +9,6 @@ import numpy as np
 
 from mnist_study.core.errors import UserError
 
-SIDE = 28
-CLASSES = 10
 TIES = 5  # images whose two highest logits may be equal
 Table = list[list[int]]  # counts by true and by predicted class
 
@@ -19,8 +17,8 @@ Table = list[list[int]]  # counts by true and by predicted class
 class Misses:
     """What the networks, `networks` of them, answer to N test images.
 
-    `images` uint8 [N, 28, 28], `labels` [N]; `counts` [N], how many networks miss an image; `answers` [N], the wrong
-    class that most of those name, the lowest of equals.
+    `images` uint8 [N, side, side], `labels` [N]; `counts` [N], how many networks miss an image; `answers` [N], the
+    wrong class that most of those name, the lowest of equals.
     """
 
     networks: int
@@ -35,18 +33,19 @@ class Misses:
         return order[self.counts[order] > self.networks / 2]
 
 
-def read(confusions: Mapping[str, list[Table]], predictions: Path, mnist: Path) -> Misses:
+def read(confusions: Mapping[str, list[Table]], predictions: Path, mnist: Path, side: int = 28) -> Misses:
     """Read `<name>.npz` of each variant, and the test images as IDX files; raises UserError naming a file.
 
     `confusions` has the confusion matrix of each seed of each variant, which its predictions must match. `download`
-    has checked the images' SHA-256, so their headers are skipped.
+    has checked the images, so their headers are skipped.
     """
-    images = _bytes(mnist / "t10k-images-idx3-ubyte", header=16, shape=(-1, SIDE, SIDE))
+    images = _bytes(mnist / "t10k-images-idx3-ubyte", header=16, shape=(-1, side, side))
     labels = _bytes(mnist / "t10k-labels-idx1-ubyte", header=8, shape=(-1,))
     predicted = np.concatenate(
         [_predicted(predictions / f"{name}.npz", labels, tables) for name, tables in confusions.items()]
     )
-    answered = np.stack([(predicted == digit).sum(0) for digit in range(CLASSES)], axis=1)  # [N, 10]
+    classes = 1 + max(int(predicted.max()), int(labels.max()))
+    answered = np.stack([(predicted == label).sum(0) for label in range(classes)], axis=1)  # [N, classes]
     answered[np.arange(len(labels)), labels] = 0
     return Misses(len(predicted), images, labels, answered.sum(1), answered.argmax(1))
 
@@ -77,6 +76,7 @@ def _predicted(path: Path, labels: np.ndarray, tables: list[Table]) -> np.ndarra
 
 
 def _differ(predicted: np.ndarray, labels: np.ndarray, table: Table) -> bool:
-    counts = np.zeros((CLASSES, CLASSES), int)
-    np.add.at(counts, (labels, predicted.clip(max=CLASSES - 1)), 1)
+    classes = len(table)
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (labels, predicted.clip(max=classes - 1)), 1)
     return bool(np.abs(counts - np.array(table)).sum() > 2 * TIES)

@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,15 @@ class Target:
     accuracy: float
     epochs: int
     parameters: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the images are: the side, the names of their classes, and whether they are the study's, MNIST."""
+
+    side: int = 28
+    classes: Sequence[str] = tuple("0123456789")
+    study: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,15 +78,24 @@ class Outcome:
         """Give the test accuracy of each seed's last epoch."""
         return [replica["test_accuracy"] for replica in self.evaluation["replicas"]]
 
+    @property
+    def test_images(self) -> int:
+        """Count the test images."""
+        return sum(map(sum, self.evaluation["replicas"][0]["confusion"]))
+
 
 @dataclass(frozen=True)
 class Results:
-    """Every variant in the order of params.yaml, at least one; every published row, trained here or not."""
+    """Every variant in the order of params.yaml, at least one; every published row, trained here or not.
+
+    There are no rows where the images are not the study's.
+    """
 
     target: Target
     outcomes: dict[str, Outcome]
     published: dict[str, Published]
     networks: list[Network]
+    images: Images = Images()
 
     def rows(self) -> dict[str, Outcome]:
         """Give the variants that are rows of the study."""
@@ -104,12 +122,12 @@ class Results:
         return sorted(self.outcomes, key=lambda name: -self.outcomes[name].metrics["test_accuracy"])
 
 
-def read_plan(path: Path) -> tuple[Target, list[str]]:
-    """Read the target and the variants' names, as `configure` wrote them; raises UserError without a name."""
+def read_plan(path: Path) -> tuple[Target, list[str], Images]:
+    """Read target, variants' names and images, as `configure` wrote them; raises UserError without a name."""
     plan = _read(path)
     if not plan["variants"]:
         raise UserError(f"{path}: names no variant, so there is nothing to report")
-    return Target(**plan["target"]), plan["variants"]
+    return Target(**plan["target"]), plan["variants"], Images(**plan["images"])
 
 
 def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path]:
@@ -131,6 +149,7 @@ def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path
 def gather(
     target: Target,
     names: Iterable[str],
+    images: Images,
     *,
     recipes: Path,
     networks: Path,
@@ -143,7 +162,7 @@ def gather(
     Only the named files are read, so a removed variant's are ignored. Raises UserError
     naming a file that is missing, no JSON or of another variant.
     """
-    rows, described = read_published(published), network_file.read(networks)
+    rows, described = read_published(published) if images.study else {}, network_file.read(networks)
     network_of = {variant: network for network in described for variant in network.variants}
     outcomes = {}
     for name in names:
@@ -157,7 +176,7 @@ def gather(
             metrics=metrics.of_variant(trained, evaluated, target.accuracy),
             published=row if row and row.matches(recipe, network_of[name]) else None,
         )
-    return Results(target, outcomes, rows, described)
+    return Results(target, outcomes, rows, described, images)
 
 
 def read_published(path: Path) -> dict[str, Published]:

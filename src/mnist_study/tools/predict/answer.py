@@ -1,4 +1,4 @@
-"""Which variant answers, and with what probability it names each digit."""
+"""Which variant answers, and with what probability it names each class."""
 
 import difflib
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tupl
 
 
 def probabilities(recipe: Recipe, policy: Policy, trained: Path, images: np.ndarray) -> np.ndarray:
-    """Give the probability of each digit for uint8 images [N, 28, 28]: [N, 10], the mean over the seeds' networks.
+    """Give the probability of each class for uint8 images [N, side, side]: [N, K], the mean over the seeds' networks.
 
     `trained` is the folder of the weights. Raises UserError where one is missing or of another network.
     """

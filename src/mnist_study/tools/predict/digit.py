@@ -1,7 +1,7 @@
 """Ink made into a digit as MNIST has them (http://yann.lecun.com/exdb/mnist): what its makers did to scanned forms.
 
 The digit is scaled, keeping its proportions, to fit a box of 20 x 20 with grey levels from antialiasing, and set
-into 28 x 28 with its centre of mass in the middle.
+into 28 x 28 with its centre of mass in the middle. Images of another side show the same in more or fewer pixels.
 """
 
 import math
@@ -17,8 +17,8 @@ INK = 0.2  # from which a pixel belongs to a stroke
 SPECK = 0.03  # share of the largest stroke below which a part is dirt
 
 
-def as_mnist(ink: np.ndarray) -> np.ndarray:
-    """Turn ink, float [H, W] from 0 to 1, some of it at least 0.5, into a uint8 image [28, 28]."""
+def as_mnist(ink: np.ndarray, pixels: int = SIDE) -> np.ndarray:
+    """Turn ink, float [H, W] from 0 to 1, some of it at least 0.5, into a uint8 image [pixels, pixels]."""
     strokes = thicken(crop(ink))
     pixel = max(strokes.shape) / BOX  # of MNIST, in pixels of the strokes
     field = SIDE * pixel
@@ -30,7 +30,7 @@ def as_mnist(ink: np.ndarray) -> np.ndarray:
         starts.append(margins[-1][0] - before)
     top, left = starts
     picture = Image.fromarray(np.pad(strokes, margins).astype(np.float32))
-    image = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC, (left, top, left + field, top + field))
+    image = picture.resize((pixels, pixels), Image.Resampling.BICUBIC, (left, top, left + field, top + field))
     values = np.asarray(image).clip(0)
     return np.round(255 * values / values.max()).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Name the digit in each photo or drawing, by the networks of one variant."""
+"""Name the digit, or the class, in each photo or drawing, by the networks of one variant."""
 
 import json
 from collections.abc import Sequence
@@ -12,37 +12,42 @@ from rich.text import Text
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
+from mnist_study.report.results.outcomes import Images, read_plan
 from mnist_study.tools.predict import digit, picture
 
 WIDTH = 100  # so that nothing is cut short in a pipe or a narrow window
 SHOWN = 0.0005  # a smaller probability is left out of the table
-SURE = 0.95  # the probability that a digit must reach to be named
+SURE = 0.95  # the probability that a class must reach to be named
+FEW = 10  # classes that all have a column of the table; of more, only those that some picture may show
+LIKELY = 0.01
 
 
 def predict(pictures: Sequence[str], variant: str | None = None, *, json_wanted: bool = False) -> None:
     """Print an answer for every picture that can be read; raises UserError with a line for each other one."""
-    images, unreadable = {}, {}
+    inks, unreadable = {}, {}
     for name in dict.fromkeys(pictures):
         try:
-            images[name] = digit.as_mnist(picture.read(Path(name)))
+            inks[name] = picture.read(Path(name))
         except UserError as error:
             unreadable[name] = str(error)
-    chosen, why, seeds, answers = None, "", (), {}
-    if images:  # networks take seconds to load
-        chosen, why, seeds, found = answer(variant, list(images.values()))
-        answers = dict(zip(images, found, strict=True))
+    chosen, why, seeds, answers, images = None, "", (), {}, Images()
+    if inks:  # networks take seconds to load
+        chosen, why, seeds, found, images = answer(variant, list(inks.values()))
+        answers = dict(zip(inks, found, strict=True))
     if json_wanted:
-        print(as_json(chosen, seeds, pictures, answers, unreadable))
+        print(as_json(chosen, seeds, pictures, answers, unreadable, images))
     elif answers:
         networks = "one network" if len(seeds) == 1 else f"the mean of {len(seeds)} networks"
         console = Console(width=WIDTH, highlight=False)
-        console.print(table(answers), f"in percent, by {networks} of {chosen} ({why})", sep="\n", soft_wrap=True)
+        console.print(
+            table(answers, images), f"in percent, by {networks} of {chosen} ({why})", sep="\n", soft_wrap=True
+        )
     if unreadable:
         raise UserError("\n".join(unreadable.values()))
 
 
-def answer(given: str | None, images: list[np.ndarray]) -> tuple[str, str, tuple[int, ...], np.ndarray]:
-    """Give the variant that answers, why it does, the seeds of its networks, and probabilities [N, 10]."""
+def answer(given: str | None, inks: list[np.ndarray]) -> tuple[str, str, tuple[int, ...], np.ndarray, Images]:
+    """Give the variant that answers, why it does, its seeds, probabilities [N, K], and what the K classes are."""
     from mnist_study.core.augmentation import Policy  # these import torch, which takes seconds
     from mnist_study.tools.predict.answer import choose, probabilities
 
@@ -54,8 +59,9 @@ def answer(given: str | None, images: list[np.ndarray]) -> tuple[str, str, tuple
     variant, why = choose(results, given)
     recipe = Recipe.read(top / "build/recipes" / f"{variant}.json")
     policy = Policy.read(_existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing"))
-    batch = np.array(images, np.uint8).reshape(-1, digit.SIDE, digit.SIDE)
-    return variant, why, recipe.seeds, probabilities(recipe, policy, top / "models" / variant, batch)
+    images = read_plan(top / "build/plan.json")[2]
+    batch = np.stack([digit.as_mnist(ink, images.side) for ink in inks])
+    return variant, why, recipe.seeds, probabilities(recipe, policy, top / "models" / variant, batch), images
 
 
 def checkout() -> Path:
@@ -67,7 +73,7 @@ def checkout() -> Path:
 
 
 def unsure(shares: np.ndarray) -> bool:
-    """Tell whether no digit stands out in probabilities [10], the mean over the networks.
+    """Tell whether no class stands out in probabilities [K], the mean over the networks.
 
     SURE was chosen with the champion on six fonts. On six others and on drawn strokes, 8 of the 836 digits that it
     names rightly are unsure, as are all 4 that it names wrongly, 408 of 528 letters (without O, I, L, Z, S), 50 of 60
@@ -77,18 +83,20 @@ def unsure(shares: np.ndarray) -> bool:
     return bool(shares.max() < SURE)
 
 
-def table(answers: dict[str, np.ndarray]) -> Table:
-    """Draw a row for each picture: its digit, and the probability of each digit in percent."""
+def table(answers: dict[str, np.ndarray], images: Images) -> Table:
+    """Draw a row for each picture: its class, and the probability of each class in percent."""
+    most = np.max(list(answers.values()), axis=0)
+    shown = [label for label, share in enumerate(most) if len(most) <= FEW or share >= LIKELY]
     drawn = Table(box=SIMPLE, show_edge=False, caption_justify="left")
     if any(map(unsure, answers.values())):
-        drawn.caption = f"unsure: no digit reaches {100 * SURE:.0f} %"
+        drawn.caption = f"unsure: no {_what(images)} reaches {100 * SURE:.0f} %"
     drawn.add_column("picture", overflow="fold")
-    drawn.add_column("digit", justify="center", style="bold")
-    for number in range(10):
-        drawn.add_column(str(number), justify="right", no_wrap=True)
+    drawn.add_column(_what(images), justify="center", style="bold")
+    for label in shown:
+        drawn.add_column(images.classes[label], justify="right", no_wrap=True)
     for name, shares in answers.items():
-        cells = [f"{100 * share:.1f}" if share >= SHOWN else "" for share in shares]
-        drawn.add_row(Text(name), "unsure" if unsure(shares) else str(shares.argmax()), *cells)
+        cells = [f"{100 * shares[label]:.1f}" if shares[label] >= SHOWN else "" for label in shown]
+        drawn.add_row(Text(name), "unsure" if unsure(shares) else images.classes[int(shares.argmax())], *cells)
     return drawn
 
 
@@ -98,6 +106,7 @@ def as_json(
     names: Sequence[str],
     answers: dict[str, np.ndarray],
     unreadable: dict[str, str],
+    images: Images,
 ) -> str:
     """Write all answers and errors as JSON, in the order of the pictures; `variant` is None where none can be read."""
     pictures = []
@@ -105,11 +114,18 @@ def as_json(
         if name in answers:
             shares = answers[name]
             rounded = [round(float(share), 6) for share in shares]
-            best = {"digit": int(shares.argmax()), "unsure": unsure(shares)}
-            pictures.append({"file": name, **best, "probabilities": rounded})
+            best = int(shares.argmax()) if images.study else images.classes[int(shares.argmax())]
+            pictures.append(
+                {"file": name, _what(images): best, "unsure": unsure(shares), "probabilities": rounded},
+            )
         else:
             pictures.append({"file": name, "error": unreadable[name]})
     return json.dumps({"variant": variant, "seeds": list(seeds), "pictures": pictures})
+
+
+def _what(images: Images) -> str:
+    """Name what a network answers."""
+    return "digit" if images.study else "class"
 
 
 def _existing(path: Path, command: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_study.report.analysis.intervals import Noise, holm, seed_noise
+from mnist_study.report.analysis.intervals import TEST_IMAGES, Noise, holm, seed_noise
 from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.tools.review import noise
 from mnist_study.tools.review.comparison import Change
@@ -54,7 +54,8 @@ class Judge:
         p = noise.by_seeds(one, other)
         if p is not None:
             return replace(change, test="Student", p=p)
-        return replace(change, test="binomial", p=noise.binomial(change.before, change.after))
+        images = TEST_IMAGES if self.labels is None else len(self.labels)
+        return replace(change, test="binomial", p=noise.binomial(change.before, change.after, images))
 
     def other(self, change: Change) -> Change:
         """Test any other metric by its values for each seed, where those are known."""

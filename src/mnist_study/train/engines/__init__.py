@@ -23,7 +23,7 @@ class Engine(Protocol):
         ...
 
     def forward_backward(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """Compute loss and gradients in training mode for normalised images [N, 1, 28, 28] and their labels [N].
+        """Compute loss and gradients in training mode for normalised images [N, 1, side, side] and their labels [N].
 
         Leaves the gradient in each parameter's `.grad`, which nobody else may replace between two steps, and updates
         running statistics. Gives the mean loss and the predicted classes [N].
@@ -31,18 +31,18 @@ class Engine(Protocol):
         ...
 
     def logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Give float32 logits [N, 10] of normalised images in evaluation mode, without gradients.
+        """Give float32 logits [N, classes] of normalised images in evaluation mode, without gradients.
 
         `network` is the model or its running average: of the same structure, with values of its own.
         """
         ...
 
 
-def choose(recipe: Recipe, model: nn.Module, images: int, note: Callable[[str], None]) -> Engine:
+def choose(recipe: Recipe, model: nn.Module, images: int, note: Callable[[str], None], *, side: int = 28) -> Engine:
     """Make the engine that the recipe asks for; where the fast one cannot train it, say why and give torch's.
 
-    `images` is the number in an epoch. `note` takes a line for the user. The engine may move the model's tensors to
-    another device or layout, so whatever holds on to them comes after it.
+    `images` is the number in an epoch, `side` theirs. `note` takes a line for the user. The engine may move the model's
+    tensors to another device or layout, so whatever holds on to them comes after it.
     """
     if recipe.engine == "fast":
         from mnist_study.train.engines.fast import (  # its compiler is loaded only where it is used
@@ -52,6 +52,6 @@ def choose(recipe: Recipe, model: nn.Module, images: int, note: Callable[[str], 
 
         reason = unsupported(model, recipe, images)
         if reason is None:
-            return FastEngine(model, recipe)
+            return FastEngine(model, recipe, side)
         note(f"variants.{recipe.variant}: the torch engine trains this one: {reason}")
     return TorchEngine(model, recipe)

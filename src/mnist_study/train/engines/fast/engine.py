@@ -12,14 +12,12 @@ from mnist_study.train.engines.fast.layout import LANES, Call, Planes, stored
 from mnist_study.train.engines.fast.network import Cell, UnsupportedError, read
 from mnist_study.train.engines.fast.node import Node
 
-SIDE = 28
-
 
 class Stack:
     """The memory of a whole network in one precision: a node for each cell, and the features after the last."""
 
-    def __init__(self, cells: list[Cell], images: int, precision: str) -> None:
-        self.nodes = [Node(cells[0], None, images, 1, SIDE, precision)]
+    def __init__(self, cells: list[Cell], images: int, side: int, precision: str) -> None:
+        self.nodes = [Node(cells[0], None, images, 1, side, precision)]
         for cell in cells[1:]:
             self.nodes.append(Node.after(self.nodes[-1], cell, images))
         self.last = self.nodes[-1]
@@ -41,7 +39,7 @@ class Stack:
         return calls
 
     def run(self, calls: list[Call], images: Tensor) -> Tensor:
-        """Give the features [N, C, side, side] of images [N, 1, 28, 28]."""
+        """Give the features [N, C, H, W] of images [N, 1, side, side]."""
         self.nodes[0].values.put(images)
         go_through(calls)
         return self.features.take(len(images), self.last.channels)
@@ -62,13 +60,13 @@ class FastEngine:
 
     name = "fast"
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
-        """Take the network apart and reserve memory for a batch; kernels are compiled at the first one."""
+    def __init__(self, model: nn.Module, recipe: Recipe, side: int = 28) -> None:
+        """Take the network apart and reserve memory for a batch of such images; kernels are compiled at the first."""
         self.model, self.label_smoothing, self.images = model, recipe.label_smoothing, recipe.batch_size
         self.precision = "bf16" if recipe.precision == "bf16" and multiplies_bf16() else "fp32"
         self.cells, self.head = read(model)
-        self.stack = Stack(self.cells, self.images, self.precision)
-        self.scoring_stack = self.stack if self.precision == "fp32" else Stack(self.cells, self.images, "fp32")
+        self.stack = Stack(self.cells, self.images, side, self.precision)
+        self.scoring_stack = self.stack if self.precision == "fp32" else Stack(self.cells, self.images, side, "fp32")
         self.calls: dict[int, tuple[list[Call], list[Call]]] = {}  # forward and backward pass, for each batch size
         self.scored, self.scored_cells, self.scored_head = model, self.cells, self.head
         self.scoring: dict[int, list[Call]] = {}

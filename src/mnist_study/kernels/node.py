@@ -154,8 +154,8 @@ class BackwardNode:
             parameters = cell.norm.weight, cell.norm.bias
             gradients |= {p: numbers.array for p, numbers in zip(parameters, self.norm_gradients, strict=True)}
         coefficients = [numbers.buffer for numbers in self.coefficients]
-        norm.backward_bounds()(*self.gradient.arguments[1:], node.q.buffer, side, *coefficients, own_bounds)
         floor = 0 if cell.first_relu else -(2**15)
+        norm.backward_bounds()(*self.gradient.arguments[1:], node.q.buffer, side, *coefficients, floor, own_bounds)
         planes = [*node.q.arguments, self.opened.words, *self.gradient.arguments]
         chain.gradients()(*planes, *coefficients, floor, own_bounds, self.z.inner_buffer)
         gradients[node.layer.weight] = self._weight(bounds, own_bounds, present)

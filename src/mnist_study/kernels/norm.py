@@ -5,7 +5,7 @@ import functools
 import halide as hl
 
 from mnist_study.kernels.chain import Stored
-from mnist_study.kernels.kernel import BLOCK, CHANNEL, F32, F64, LANE, LANES, LARGEST, compiled
+from mnist_study.kernels.kernel import BLOCK, CHANNEL, F32, F64, I32, LANE, LANES, LARGEST, compiled
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, SQUARES_HIGH, SQUARES_LOW, SUM
 
 TINY = 2.0**-100
@@ -144,9 +144,10 @@ def backward() -> hl.Callable:
 def backward_bounds() -> hl.Callable:
     """Compile a bound of each image's gradient before the chain, float32 [blocks][16].
 
-    Arguments: numbers and side of the arriving gradient and of q, the coefficients of `backward`.
+    Arguments: numbers and side of the arriving gradient and of q, the coefficients of `backward`, the integer that q
+    must exceed.
     """
-    gradient, q, out = Stored("gradient"), Stored("q"), hl.Func("out")
+    gradient, q, floor, out = Stored("gradient"), Stored("q"), hl.Param(I32, "floor"), hl.Func("out")
     own, by_value, constant = (hl.ImageParam(F32, 1, name) for name in ("own", "by_value", "constant"))
     channel = hl.RDom([(0, own.dim(0).extent())], "channels").x
     largest = hl.max(hl.abs(gradient.field(LOW, channel)), hl.abs(gradient.field(HIGH, channel)))
@@ -156,8 +157,8 @@ def backward_bounds() -> hl.Callable:
         value = hl.f32(q.field(end, channel)) * q.unit(channel)
         ends.append(hl.abs(hl.strict_float(value * by_value[channel] + constant[channel])))
     met = hl.strict_float(top * hl.abs(own[channel]) + hl.max(ends[0], ends[1]))
-    diverged = gradient.field(EXPONENT, channel) > LARGEST
     out[LANE, BLOCK] = hl.f32(0.0)
-    out[LANE, BLOCK] = hl.max(out[LANE, BLOCK], hl.select(diverged, hl.f32(float("inf")), met))
+    met = hl.select(q.field(HIGH, channel) > floor, met, hl.f32(0.0))  # the first ReLU closes the whole channel
+    out[LANE, BLOCK] = hl.max(out[LANE, BLOCK], met)
     out.bound(LANE, 0, LANES).vectorize(LANE, LANES).update().reorder(LANE, channel, BLOCK).vectorize(LANE, LANES)
-    return compiled(out, [gradient.numbers, gradient.side, q.numbers, q.side, own, by_value, constant])
+    return compiled(out, [gradient.numbers, gradient.side, q.numbers, q.side, own, by_value, constant, floor])

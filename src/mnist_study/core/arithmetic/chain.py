@@ -186,6 +186,8 @@ def backward(chain: Chain, gradient: Stored) -> tuple[Tensor, Tensor, Gradients]
         bound = largest * a.abs() + torch.maximum(ends[0].abs(), ends[1].abs())
     if cell.first_relu:
         result = torch.where(stored.q > 0, result, 0.0)
+        # A channel that is closed everywhere has no variance, so its coefficients would make its bound a large one.
+        bound = torch.where(stored.q.amax((2, 3), keepdim=True) > 0, bound, 0.0)
     return result, bound.amax(1, keepdim=True), gradients
 
 

@@ -10,7 +10,9 @@ import torch
 
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
-from mnist_study.tools.golden.operations import operations
+from mnist_study.tools.golden.limits import limits
+from mnist_study.tools.golden.networks import networks
+from mnist_study.tools.golden.operations import Vector, operations
 from mnist_study.tools.golden.trainings import computed
 from mnist_study.train.environment import describe
 
@@ -21,12 +23,16 @@ OPERATIONS, TRAININGS = FOLDER / "operations.json", FOLDER / "trainings.json"
 def verify(device: str = "cpu") -> bool:
     """Print a line for each difference, and one that says whether all is equal; tell whether it is.
 
-    `device` is where steps and trainings are computed. Raises UserError where the vectors are missing.
+    `device` is "cpu" or "cuda". Raises UserError where the vectors are missing, or the GPU.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device: cuda given; torch finds no GPU here, which leaves cpu")
     torch.set_num_threads(1)  # the networks are small, and others may need the cores
     begun, wrong, count = time.monotonic(), 0, 0
     expected = _read(OPERATIONS)
-    for name, vector in operations().items():
+    with torch.device(device):
+        vectors = plain_vectors()
+    for name, vector in vectors.items():
         count += 1
         for part, gives in vector["gives"].items():
             if expected.get(name, {}).get("gives", {}).get(part) != gives:
@@ -39,16 +45,22 @@ def verify(device: str = "cpu") -> bool:
             print(f"DIFFERENT {name}: {digest}")
             wrong += 1
     about = describe(device, "exact")
-    where = ", ".join([about["processor"], about["instructions"], f"torch {about['packages']['torch']}"])
+    processor = [about["gpu"]] if "gpu" in about else [about["processor"], about["instructions"]]
+    where = ", ".join([*processor, about["machine"], f"torch {about['packages']['torch']}"])
     verdict = f"{wrong} of them different" if wrong else "all equal"
     print(f"arithmetic {VERSION} on {where}: {count} vectors, {verdict} ({time.monotonic() - begun:.0f} s)")
     return not wrong
 
 
+def plain_vectors() -> dict[str, Vector]:
+    """Compute all vectors whose inputs and results are plain numbers, by name."""
+    return operations() | limits() | networks()
+
+
 def write() -> None:
     """Write the vectors anew, as a new version of the arithmetic needs."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in operations().items()]
+    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in plain_vectors().items()]
     OPERATIONS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     TRAININGS.write_text(json.dumps(dict(computed()), indent=1) + "\n")
 

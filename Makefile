@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review params doctor plots readme test test-slow test-faults test-experiments test-pages \
-        test-cluster test-bytes test-arm fuzz bench bench-target check format lock dag clean
+        test-cluster test-bytes test-arm test-gpu fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -109,6 +109,9 @@ test-bytes: setup ## train first epochs again and compare with what is committed
 
 test-arm: setup ## compute golden steps on emulated arm64 (needs root, qemu-user-static, debootstrap)
 	tests/arm.sh
+
+test-gpu: setup ## compute the golden vectors on a CUDA GPU; without one says so
+	.venv/bin/pytest -m gpu
 
 fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0

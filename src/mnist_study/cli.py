@@ -109,7 +109,7 @@ def doctor(
 
 @app.command()
 def verify(
-    device: Annotated[Literal["cpu", "cuda"], Option(help="Where networks are trained.")] = "cpu",
+    device: Annotated[Literal["cpu", "cuda"], Option(help="Where to compute.")] = "cpu",
 ) -> None:
     """Compare what this machine computes with the golden vectors; exit status 1 where a bit differs."""
     from mnist_study.tools.golden.verify import verify

@@ -19,7 +19,7 @@ RADIANS = 0.017453292519943295  # of a degree
 
 def square_root(x: Tensor) -> Tensor:
     """Give the correctly rounded root; torch's on a processor is MKL's, which may be off by a bit."""
-    return x.sqrt() if x.is_cuda else torch.as_tensor(np.sqrt(x.numpy()))
+    return torch.as_tensor(np.sqrt(x.numpy())) if x.device.type == "cpu" else x.sqrt()
 
 
 def exp(x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from mnist_study.core.arithmetic.fixed_point import power
 from mnist_study.core.arithmetic.random_words import key, words
 from mnist_study.core.mnist import Split
 
@@ -11,7 +12,7 @@ def numbers(name: str, *shape: int, spread: int = 0) -> Tensor:
     """Give float32 between -1 and 1; each index of the first axis is 2^spread times as small as the one before."""
     count = torch.Size(shape).numel()
     whole = (words(key("golden", name), torch.arange(count)) >> 8).double() - 2.0**23
-    scale = 2.0 ** -(spread * torch.arange(shape[0]).double()).view(-1, *[1] * (len(shape) - 1))
+    scale = power(-spread * torch.arange(shape[0])).view(-1, *[1] * (len(shape) - 1))
     return (whole.view(shape) * 2.0**-23 * scale).float()
 
 

@@ -55,7 +55,10 @@ def _numbers() -> dict[str, Vector]:
     ties = torch.tensor([0.5, 1.5, 2.5, -0.5, -1.5, 0.25, 8191.5, -8192.0, 3e-20, 0.0])
     exponent = fixed_point.exponent_of(torch.tensor(8192.0))
     exponents = torch.tensor([0.0, 1.0, 0.99, 2.0**-70, 2.0**59, 2.0**70, 3.5])
-    sums, units = (numbers("sums", 4, 3).double() * 2**23).round(), 2.0 ** torch.tensor([[-3.0], [-9.0], [-40.0], [-3]])
+    sums, units = (
+        (numbers("sums", 4, 3).double() * 2**23).round(),
+        fixed_point.power(torch.tensor([[-3], [-9], [-40], [-3]])),
+    )
     x = numbers("x", 12).double() * 20
     return {
         "exponent": _vector({"largest": exponents}, {"exponent": fixed_point.exponent_of(exponents)}),
@@ -63,9 +66,7 @@ def _numbers() -> dict[str, Vector]:
             {"numbers": ties, "bits": 14, "exponent": exponent},
             {"integers": fixed_point.rounded(ties, 14, exponent)},
         ),
-        "over_images": _vector(
-            {"integers": sums, "units": units}, {"sum": fixed_point.over_images(sums, units.double())}
-        ),
+        "over_images": _vector({"integers": sums, "units": units}, {"sum": fixed_point.over_images(sums, units)}),
         "exp": _vector({"x": -x.abs()}, {"exp": functions.exp(-x.abs())}),
         "log": _vector({"x": x.abs()}, {"log": functions.log(x.abs())}),
         "sine_and_cosine": _vector(

@@ -21,12 +21,16 @@ OPERATIONS, TRAININGS = FOLDER / "operations.json", FOLDER / "trainings.json"
 def verify(device: str = "cpu") -> bool:
     """Print a line for each difference, and one that says whether all is equal; tell whether it is.
 
-    `device` is where steps and trainings are computed. Raises UserError where the vectors are missing.
+    `device` is "cpu" or "cuda". Raises UserError where the vectors are missing, or the GPU.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device: cuda given; torch finds no GPU here, which leaves cpu")
     torch.set_num_threads(1)  # the networks are small, and others may need the cores
     begun, wrong, count = time.monotonic(), 0, 0
     expected = _read(OPERATIONS)
-    for name, vector in operations().items():
+    with torch.device(device):
+        vectors = operations()
+    for name, vector in vectors.items():
         count += 1
         for part, gives in vector["gives"].items():
             if expected.get(name, {}).get("gives", {}).get(part) != gives:
@@ -39,7 +43,8 @@ def verify(device: str = "cpu") -> bool:
             print(f"DIFFERENT {name}: {digest}")
             wrong += 1
     about = describe(device, "exact")
-    where = ", ".join([about["processor"], about["instructions"], f"torch {about['packages']['torch']}"])
+    processor = [about["gpu"]] if "gpu" in about else [about["processor"], about["instructions"]]
+    where = ", ".join([*processor, about["machine"], f"torch {about['packages']['torch']}"])
     verdict = f"{wrong} of them different" if wrong else "all equal"
     print(f"arithmetic {VERSION} on {where}: {count} vectors, {verdict} ({time.monotonic() - begun:.0f} s)")
     return not wrong

@@ -14,4 +14,4 @@ numpy=$(sed -n 's/^\(numpy==[^ ;]*\).*/\1/p' requirements.lock)
     --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 "$numpy"
 .venv/bin/python -m tests.core.arithmetic.structures >"$arm/structures.json"
 PYTHONHOME=$arm/root/usr PYTHONPATH=$arm/site PYTHONDONTWRITEBYTECODE=1 \
-    qemu-aarch64-static -L "$arm/root" "$arm/root/usr/bin/python3.11" tests/core/arithmetic/second.py <"$arm/structures.json"
+    qemu-aarch64-static -L "$arm/root" "$arm/root/usr/bin/python3.11" tests/core/arithmetic/second_golden.py <"$arm/structures.json"

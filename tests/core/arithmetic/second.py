@@ -5,10 +5,7 @@ It shares no line with the reference, needs no torch, and so runs where torch do
 """
 
 import hashlib
-import json
 import math
-import platform
-import sys
 
 import numpy as np
 
@@ -435,60 +432,3 @@ def one_cycle(step, S, lr, pct_start, div_factor, final_div_factor):
     if step <= rise and rise > 0:
         return between(first, lr, step / rise)
     return between(lr, first / final_div_factor, (step - rise) / (S - 1 - rise))
-
-
-# golden vectors
-def made_images(name, count, side=28, classes=10):
-    """The golden vectors' images and labels, in tools/golden/made.py by torch."""
-    blocks = -(-side // 4)
-    lit = word(key("golden images", name), np.arange(count * blocks * blocks)).reshape(count, blocks, blocks) % 3 == 0
-    lit = lit.repeat(4, 1).repeat(4, 2)[:, :side, :side]
-    grey = word(key("golden greys", name), np.arange(count * side * side)).reshape(count, side, side) >> 24
-    return np.where(lit, grey, 0).astype(np.uint8), word(key("golden labels", name), np.arange(count)) % classes
-
-
-def network(structure):
-    """Initial weights for a list of cells as JSON: shapes and the parameters' names."""
-    cells, first = [], {}
-    for number, given in enumerate(structure["cells"]):
-        shape, name = given["shape"], given["name"]
-        cell = {**given, "shared": first.setdefault(name, number)}
-        cell["w"] = initial(0, f"{name}.weight", shape, np.prod(shape[1:]))
-        cell["b"] = initial(0, f"{name}.bias", shape[:1], np.prod(shape[1:])) if given["bias"] else None
-        if given["norm"]:
-            zero, one = np.zeros(shape[0], f32), np.ones(shape[0], f32)
-            cell |= {"gamma": one, "beta": zero, "rm": zero, "rv": one}
-        cells.append(cell)
-    net = {"cells": cells}
-    if structure["head"]:
-        shape, name = structure["head"]["shape"], structure["head"]["name"]
-        net["hw"] = initial(0, f"{name}.weight", shape, shape[1])
-        net["hb"] = initial(0, f"{name}.bias", shape[:1], shape[1])
-    return net
-
-
-def golden_step(structure, ranges):
-    """The SHA-256 of a step, as tools/golden/trainings.py has it."""
-    net, (images, labels) = network(structure), made_images("step", 5)
-    x, m = normalised(augment(images, np.arange(5), ranges, 0, 1), 0.1307, 0.3081)
-    losses, _, grads = step(net, x, m, labels, np.arange(5), 0, 1, 0.0)
-    logits = score(net, *normalised(images.astype(np.int64) * 128, 0.1307, 0.3081))
-    names = [(number, name) for number in range(len(net["cells"])) for name in ("w", "b", "gamma", "beta")]
-    gradients = [grads[name] for name in (*names, "hw", "hb") if name in grads]
-    normed = [cell for cell in net["cells"] if cell["norm"]]
-    buffers = [part for cell in normed for part in (cell["rm"], cell["rv"], np.array(1))]
-    digest = hashlib.sha256()
-    for array in (logits, losses, *gradients, *buffers):
-        digest.update(np.ascontiguousarray(array + array.dtype.type(0)).tobytes())
-    return digest.hexdigest()
-
-
-if __name__ == "__main__":
-    given = json.loads(sys.stdin.read())
-    wrong = 0
-    for name, structure in given["networks"].items():
-        equal = golden_step(structure, given["ranges"]) == given["expected"][name]
-        wrong += not equal
-        print(f"{'equal    ' if equal else 'DIFFERENT'} {name}", flush=True)
-    print(f"NumPy {np.__version__} on {platform.machine()}: {len(given['networks'])} steps, {wrong} different")
-    sys.exit(wrong > 0)

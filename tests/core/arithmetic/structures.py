@@ -1,4 +1,4 @@
-"""The golden steps' networks as JSON for second.py: `python -m tests.core.arithmetic.structures`."""
+"""The golden steps' networks as JSON for second_golden.py: `python -m tests.core.arithmetic.structures`."""
 
 import json
 from typing import Any
@@ -40,7 +40,13 @@ def all_structures() -> dict[str, Any]:
         for name, (architecture, options) in trainings.NETWORKS.items()
     }
     expected = {name: hashes[f"step {name}"] for name in networks}
-    return {"networks": networks, "expected": expected, "ranges": trainings.POLICIES["affine_jitter"]}
+    vectors = json.loads((ROOT / verify.OPERATIONS).read_text())
+    return {
+        "vectors": vectors,
+        "networks": networks,
+        "expected": expected,
+        "ranges": trainings.POLICIES["affine_jitter"],
+    }
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from torch import nn
 from mnist_study import architectures
 from mnist_study.core import weights
 from mnist_study.core.arithmetic import head, network, optimiser, scoring
+from mnist_study.tools.golden import networks as near_limits
 from mnist_study.tools.golden.made import images, numbers
 from mnist_study.tools.golden.trainings import NETWORKS
 from mnist_study.tools.site.network import describe
@@ -38,17 +39,17 @@ console.log(JSON.stringify(answers.map((logits) => ({{
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node, which comes with npm")
 
 
-def answers(model: nn.Module, pictures: torch.Tensor) -> list[dict[str, Any]]:
+def answers(model: nn.Module, pictures: torch.Tensor, mean: float, sd: float) -> list[dict[str, Any]]:
     packed = [base64.b64encode(image.numpy().tobytes()).decode() for image in pictures]
-    given = {"network": describe(model, MEAN, SD), "images": packed, "side": pictures.shape[1]}
+    given = {"network": describe(model, mean, sd), "images": packed, "side": pictures.shape[1]}
     done = subprocess.run(["node", "-e", RUN], input=json.dumps(given), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def assert_equal_bits(model: nn.Module, pictures: torch.Tensor) -> None:
-    expected = scoring.logits(network.read(model), pictures, MEAN, SD)
-    told = answers(model, pictures)
+def assert_equal_bits(model: nn.Module, pictures: torch.Tensor, mean: float = MEAN, sd: float = SD) -> None:
+    expected = scoring.logits(network.read(model), pictures, mean, sd)
+    told = answers(model, pictures, mean, sd)
     ours = np.stack([np.frombuffer(base64.b64decode(answer["logits"]), "<f4") for answer in told])
     assert ours.tobytes() == expected.numpy().tobytes()
     assert [answer["probabilities"] for answer in told] == head.probabilities(expected).tolist()
@@ -72,6 +73,13 @@ def test_every_architecture(name: str):
     model = architectures.build(architecture, **options)
     optimiser.initialise(model, 0)
     assert_equal_bits(with_statistics(model), images("scorer", 4).images)
+
+
+@needs_node
+@pytest.mark.parametrize("name", near_limits.cases())
+def test_networks_near_the_limits(name: str):
+    case = near_limits.cases()[name]
+    assert_equal_bits(case.model, case.images, case.mean, case.sd)
 
 
 @needs_node

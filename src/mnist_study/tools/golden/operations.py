@@ -38,7 +38,8 @@ def operations() -> dict[str, Vector]:
     return {name: vector for part in made for name, vector in part().items()}
 
 
-def _vector(given: Mapping[str, Any], gives: Mapping[str, Any]) -> Vector:
+def vector(given: Mapping[str, Any], gives: Mapping[str, Any]) -> Vector:
+    """Give inputs and results as plain data."""
     return {"given": {k: plain(v) for k, v in given.items()}, "gives": {k: plain(v) for k, v in gives.items()}}
 
 
@@ -61,15 +62,15 @@ def _numbers() -> dict[str, Vector]:
     )
     x = numbers("x", 12).double() * 20
     return {
-        "exponent": _vector({"largest": exponents}, {"exponent": fixed_point.exponent_of(exponents)}),
-        "rounded": _vector(
+        "exponent": vector({"largest": exponents}, {"exponent": fixed_point.exponent_of(exponents)}),
+        "rounded": vector(
             {"numbers": ties, "bits": 14, "exponent": exponent},
             {"integers": fixed_point.rounded(ties, 14, exponent)},
         ),
-        "over_images": _vector({"integers": sums, "units": units}, {"sum": fixed_point.over_images(sums, units)}),
-        "exp": _vector({"x": -x.abs()}, {"exp": functions.exp(-x.abs())}),
-        "log": _vector({"x": x.abs()}, {"log": functions.log(x.abs())}),
-        "sine_and_cosine": _vector(
+        "over_images": vector({"integers": sums, "units": units}, {"sum": fixed_point.over_images(sums, units)}),
+        "exp": vector({"x": -x.abs()}, {"exp": functions.exp(-x.abs())}),
+        "log": vector({"x": x.abs()}, {"log": functions.log(x.abs())}),
+        "sine_and_cosine": vector(
             {"degrees": x * 20}, dict(zip(("sine", "cosine"), functions.sine_and_cosine(x * 20), strict=True))
         ),
     }
@@ -78,11 +79,11 @@ def _numbers() -> dict[str, Vector]:
 def _random() -> dict[str, Vector]:
     stream, places = key("golden", 7), torch.tensor([0, 1, 2, 3, 1000, 2**31, 2**32 - 1])
     return {
-        "words": _vector(
+        "words": vector(
             {"key": "golden 7", "places": places},
             {"key": list(stream), "words": words(stream, places), "uniform": uniform(stream, places)},
         ),
-        "order": _vector({"key": "golden 7", "count": 20}, {"order": order(20, stream)}),
+        "order": vector({"key": "golden 7", "count": 20}, {"order": order(20, stream)}),
     }
 
 
@@ -97,7 +98,7 @@ def _convolution() -> dict[str, Vector]:
     g, gradient_units = _block(gradient, fixed_point.GRADIENT)
     shape = tuple(weight.shape)
     return {
-        "convolution": _vector(
+        "convolution": vector(
             {"values": x, "weight": weight, "bias": bias, "gradient": gradient, "padding": 1},
             {
                 "integers": q,
@@ -133,7 +134,7 @@ def _norm() -> dict[str, Vector]:
         scored = chain.forward(cell, stored, chain.running(layer), None)
     assert link.kept is not None
     return {
-        "norm": _vector(
+        "norm": vector(
             {
                 "values": u,
                 "weight": layer.weight,
@@ -167,7 +168,7 @@ def _pooling() -> dict[str, Vector]:
     values = (numbers("pooled", 2, 1, 5, 6) * 3).round()  # with ties
     gradient = (numbers("unpooled", 2, 1, 2, 3).double() * 100).round()
     return {
-        "pooling": _vector(
+        "pooling": vector(
             {"values": values, "gradient": gradient},
             {"result": chain.windows(values).amax(-1), "input_gradient": chain.unpooled(values, gradient)},
         )
@@ -186,7 +187,7 @@ def _head() -> dict[str, Vector]:
         smooth_losses, smooth_slope = head.loss_and_slope(logits, labels, 0.1)
         gradient, gradients = head.backward(layer, averages, slope)
     return {
-        "head": _vector(
+        "head": vector(
             {"values": x, "weight": layer.weight, "bias": layer.bias, "labels": labels},
             {
                 "averages": averages,
@@ -218,7 +219,7 @@ def _optimiser() -> dict[str, Vector]:
             sgd.step({parameter: total.double() for parameter, total in sums.items()}, 48, 0.05)
             optimiser.move_average(average, model, 0.7, first=number == 0)
             steps.append([*map(plain, (model.weight.detach(), model.bias.detach(), average.weight.detach()))])
-        vectors["nesterov" if nesterov else "momentum"] = _vector(
+        vectors["nesterov" if nesterov else "momentum"] = vector(
             {"momentum": 0.9, "decay": 0.01, "images": 48, "rate": 0.05, "average": 0.7}, {"steps": steps}
         )
     return vectors
@@ -234,7 +235,7 @@ def _schedules() -> dict[str, Vector]:
                 rates.append(schedule.rate)
             schedule.after_epoch(epoch, loss)
         given = {"options": options, "rate": 0.05, "steps": 24, "steps_per_epoch": 4, "losses": LOSSES}
-        vectors[f"schedule {name}"] = _vector(given, {"rates": rates})
+        vectors[f"schedule {name}"] = vector(given, {"rates": rates})
     return vectors
 
 
@@ -244,9 +245,9 @@ def _augmentation() -> dict[str, Vector]:
     for name, ranges in RANGES.items():
         augmented = augment(split.images, places, with_kinds(Policy(0.1307, 0.3081, ranges)), 0, 1)
         given = {"images": split.images, "numbers": places, "ranges": ranges, "seed": 0, "epoch": 1}
-        vectors[f"augmentation {name}"] = _vector(given, {"pixels": augmented})
+        vectors[f"augmentation {name}"] = vector(given, {"pixels": augmented})
     normalised, bound = pixels.normalised(split.images.long() * 128, 0.1307, 0.3081)
-    vectors["normalised"] = _vector(
+    vectors["normalised"] = vector(
         {"images": split.images, "mean": 0.1307, "sd": 0.3081}, {"images": normalised, "bound": bound.flatten()}
     )
     return vectors

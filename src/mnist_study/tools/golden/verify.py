@@ -10,7 +10,9 @@ import torch
 
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
-from mnist_study.tools.golden.operations import operations
+from mnist_study.tools.golden.limits import limits
+from mnist_study.tools.golden.networks import networks
+from mnist_study.tools.golden.operations import Vector, operations
 from mnist_study.tools.golden.trainings import computed
 from mnist_study.train.environment import describe
 
@@ -29,7 +31,7 @@ def verify(device: str = "cpu") -> bool:
     begun, wrong, count = time.monotonic(), 0, 0
     expected = _read(OPERATIONS)
     with torch.device(device):
-        vectors = operations()
+        vectors = plain_vectors()
     for name, vector in vectors.items():
         count += 1
         for part, gives in vector["gives"].items():
@@ -50,10 +52,15 @@ def verify(device: str = "cpu") -> bool:
     return not wrong
 
 
+def plain_vectors() -> dict[str, Vector]:
+    """Compute all vectors whose inputs and results are plain numbers, by name."""
+    return operations() | limits() | networks()
+
+
 def write() -> None:
     """Write the vectors anew, as a new version of the arithmetic needs."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in operations().items()]
+    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in plain_vectors().items()]
     OPERATIONS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     TRAININGS.write_text(json.dumps(dict(computed()), indent=1) + "\n")
 

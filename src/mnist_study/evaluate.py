@@ -72,7 +72,7 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
     # The layout in which torch trains, so that both count the same images right.
     model = architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
-    exact = network.read(model) if recipe.engine == "exact" else None
+    exact = network.of_variant(model, recipe.variant) if recipe.engine == "exact" else None
 
     def score(images: Tensor) -> Tensor:
         if exact is not None:

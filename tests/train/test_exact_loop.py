@@ -3,6 +3,7 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from mnist_study import architectures
 from mnist_study.augmentation import affine
+from mnist_study.configure import build, params
 from mnist_study.core import weights
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
@@ -122,12 +124,19 @@ def test_divergence_is_one_line_that_names_the_step(exact: Recipe, tiny_mnist: P
 
 
 def test_a_network_that_is_not_defined_is_refused_in_one_line(
-    exact: Recipe, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch
+    exact: Recipe, tiny_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     strange = nn.Sequential(nn.Conv2d(1, 10, 3), nn.Tanh(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     monkeypatch.setattr(architectures, "build", lambda *names, **options: strange)
-    with pytest.raises(UserError, match=r"variants\.tiny\.engine: exact given, but it has a layer .* Tanh.*torch$"):
+    line = r"variants\.tiny\.engine: exact given, but it has a layer .* Tanh.*torch$"
+    with pytest.raises(UserError, match=line):
         train_one(exact, 0, ROTATE, *few(exact, tiny_mnist), lambda message: None)
+    with pytest.raises(UserError, match=line):
+        evaluate(exact, ROTATE, tiny_mnist, tmp_path)
+    plan = SimpleNamespace(recipes=[exact, replace(exact, variant="other", engine="torch")])
+    monkeypatch.setattr(params, "check", lambda *arguments: plan)
+    with pytest.raises(UserError, match=r"^params\.yaml: " + line):
+        build.check({}, "params.yaml")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mnist_study.configure import describe, document, networks, params
 from mnist_study.configure.params import Plan
+from mnist_study.core.errors import UserError
 
 
 def read(path: Path) -> Plan:
@@ -17,7 +18,11 @@ def check(raw: object, file: str) -> Plan:
     Raises UserError with a line for every mistake, each beginning with `file`.
     """
     architectures = {name: describe.options(name) for name in describe.architecture_names()}
-    return params.check(raw, file, architectures, describe.count_parameters)
+    plan = params.check(raw, file, architectures, describe.count_parameters)
+    mistakes = describe.undefined_networks(plan.recipes)
+    if mistakes:
+        raise UserError("\n".join(f"{file}: {mistake}" for mistake in mistakes))
+    return plan
 
 
 def texts(plan: Plan) -> dict[str, str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mnist_study import architectures
 from mnist_study.configure.networks import Layer, Network
+from mnist_study.core.arithmetic.network import of_variant
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 
@@ -53,6 +54,20 @@ def count_parameters(architecture: str, settings: dict[str, Any], *, side: int =
         if logits.shape != (1, classes):
             raise ValueError(f"an image gives {tuple(logits.shape[1:])}, not {classes} logits")
     return count
+
+
+def undefined_networks(recipes: Iterable[Recipe]) -> list[str]:
+    """List the variants with engine exact whose network has a layer that the arithmetic of integers does not define."""
+    mistakes = []
+    for recipe in recipes:
+        if recipe.engine == "exact":
+            with torch.device("meta"):
+                model = architectures.build(recipe.architecture, **recipe.model)
+            try:
+                of_variant(model, recipe.variant)
+            except UserError as error:
+                mistakes.append(str(error))
+    return mistakes
 
 
 def networks(recipes: Iterable[Recipe], side: int = 28) -> list[Network]:

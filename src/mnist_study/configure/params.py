@@ -178,7 +178,7 @@ def _contradictions(key: str, entry: dict[str, Any], variant: Variant, target: T
 
     mistakes = []
     if variant.engine == "fast" and variant.device == "cuda":
-        given = "engine fast on device cuda given; allowed are fast on cpu and torch on cuda"
+        given = "engine fast on device cuda given; allowed are fast on cpu, torch or exact on cuda"
         mistakes.append(f"{where('device', 'engine')}: {given}")
     if variant.nesterov and variant.momentum == 0:
         given = "nesterov with momentum 0 given; allowed with nesterov is a momentum above 0"

@@ -74,10 +74,7 @@ def train(
     As `loop.train`, whose history it gives. Raises UserError where the arithmetic does not define the network, and when
     a value is not finite, or 2^60 or more.
     """
-    try:
-        known = network.read(model)
-    except network.UnsupportedError as error:
-        raise UserError(f"variants.{recipe.variant}.engine: exact given, but {error}; allowed is torch") from None
+    known = network.of_variant(model, recipe.variant)
     optimiser.initialise(model, seed)
     arithmetic = kernels.trains(known, training.images, recipe.batch_size, policy.mean, policy.sd)
     state = begin(model, recipe, steps=recipe.epochs * math.ceil(len(training) / recipe.batch_size))

@@ -86,16 +86,12 @@ def augmentation(given):
 
 
 def optimiser(given):
-    parameters = {name: np.array(given[name], f32) for name in ("weight", "bias")}
-    sums = {"weight": np.array(given["sums"], f64), "bias": np.array(given["bias_sums"], f64)}
-    momenta = {name: np.zeros_like(array) for name, array in parameters.items()}
-    settings = (given["images"], given["rate"], given["momentum"], given["decay"], given["nesterov"])
-    steps = []
+    p, sums = np.array(given["weight"], f32), np.array(given["sums"], f64)
+    v, steps = np.zeros_like(p), []
     for number in range(3):
-        for name, total in sums.items():
-            p, v = second.sgd(parameters[name], momenta[name], total * (number == 0), *settings)
-            parameters[name], momenta[name] = p, v
-        steps.append([array.tolist() for name in parameters for array in (parameters[name], momenta[name])])
+        settings = (given["images"], given["rate"], given["momentum"], given["decay"], given["nesterov"])
+        p, v = second.sgd(p, v, sums * (number == 0), *settings)
+        steps.append([p.tolist(), v.tolist()])
     return {"steps": steps}
 
 

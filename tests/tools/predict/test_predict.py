@@ -1,6 +1,7 @@
 """`mnist-study predict`: which networks answer, what is printed, how it ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from rich.console import Console
 
 from mnist_study import architectures
 from mnist_study.core import weights
+from mnist_study.core.arithmetic import VERSION, head, network, optimiser, scoring
 from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, normalise
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 from mnist_study.report.results.outcomes import Images
+from mnist_study.tools.golden import made
 from mnist_study.tools.predict import answer, digit, picture
 from mnist_study.tools.predict.predict import WIDTH, as_json, predict, table
 
@@ -130,6 +133,23 @@ def test_json_has_the_mean_of_the_networks_probabilities(
     assert (told["variant"], told["seeds"], told_picture["file"]) == ("tiny", [0, 1], "one.png")
     assert told_picture["probabilities"] == pytest.approx(np.mean(answers, 0), abs=1e-5)
     assert told_picture["digit"] == np.mean(answers, 0).argmax()
+
+
+def test_networks_trained_by_integers_answer_by_integers(recipe: Recipe, tmp_path: Path):
+    exact = replace(recipe, engine="exact", seeds=(0, 1))
+    policy, images = Policy(0.13, 0.31, {}), made.images("predict", 3).images.numpy()
+    answers = []
+    for seed in exact.seeds:
+        model = architectures.build(exact.architecture)
+        optimiser.initialise(model, seed)
+        (tmp_path / f"seed-{seed}.safetensors").write_bytes(weights.pack(model, {"arithmetic": str(VERSION)}))
+        own = scoring.logits(network.read(model), torch.from_numpy(images), policy.mean, policy.sd)
+        answers.append(head.probabilities(own).float())
+    told = answer.probabilities(exact, policy, tmp_path, images)
+    assert told.tobytes() == torch.stack(answers).mean(0).numpy().tobytes()
+    (tmp_path / "seed-1.safetensors").write_bytes(weights.pack(architectures.build(exact.architecture)))
+    with pytest.raises(UserError, match=r"seed-1\.safetensors: trained by arithmetic none, scored by"):
+        answer.probabilities(exact, policy, tmp_path, images)
 
 
 @pytest.mark.parametrize("json_wanted", [False, True])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from mnist_study.core.errors import UserError
+
 
 class UnsupportedError(Exception):
     """The network has a layer, or an order of layers, that the arithmetic does not define; the text says which."""
@@ -69,6 +71,14 @@ def read(model: nn.Module) -> Network:
         elif not cells or not cells[-1].take(layer):
             raise UnsupportedError(f"its layer number {place}, {layer}, stands where the arithmetic defines none")
     raise UnsupportedError("it does not average over the image at the end")
+
+
+def of_variant(model: nn.Module, variant: str) -> Network:
+    """Take a variant's network apart; raises UserError naming its key where the arithmetic does not define it."""
+    try:
+        return read(model)
+    except UnsupportedError as error:
+        raise UserError(f"variants.{variant}.engine: exact given, but {error}; allowed is torch") from None
 
 
 def _head(layers: list[nn.Module]) -> nn.Linear | None:

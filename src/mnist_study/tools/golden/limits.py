@@ -18,6 +18,7 @@ EXTREME = {
     "quarter turn": {"rotation": (90.0, 90.0), "shear_y": (45.0, 45.0), "translation_y": (-1.0, -1.0)},
     "blur": {"blur": (0.999, 1.0)},
     "brightness": {"brightness": (0.0, 10.0)},
+    "half a step of brightness": {"brightness": (0.5 + 0.5 / 4096, 0.5 + 0.5 / 4096)},
     "contrast": {"contrast": (0.0, 10.0)},
     "noise": {"noise": (0.9, 1.0)},
 }
@@ -83,11 +84,11 @@ def _functions() -> dict[str, Vector]:
 
 def _loss() -> dict[str, Vector]:
     """Equal logits, logits so far apart that the bound of 700 holds, and one certain label."""
-    rows = [[0, 0, 0, 0], [1, 3, 3, -1], [-2, -2, -5, -2], [0, -800, 5, 2.0**59], [40, 0, 0, 0], [12, 0.125, 0, -699.5]]
-    logits, labels = torch.tensor(rows, dtype=torch.float32), torch.tensor([3, 2, 1, 1, 0, 1])
+    rows = [[0, 0, 0], [1, 3, 3], [-2, -2, -5], [-800, 5, 2.0**59], [40, 0, 0], [12, 0.125, -699.5]]
+    logits, labels = torch.tensor(rows, dtype=torch.float32), torch.tensor([2, 2, 1, 0, 0, 1])
     given = {"logits": logits, "labels": labels}
     vectors = {}
-    for smoothing in (0.0, 0.1, 0.9):
+    for smoothing in (0.0, 0.1, 0.7):
         losses, slope = head.loss_and_slope(logits, labels, smoothing)
         vectors[f"loss {smoothing}"] = vector(given | {"smoothing": smoothing}, {"losses": losses, "slope": slope})
     classes, shares = scoring.most_likely(logits)
@@ -125,24 +126,31 @@ def _statistics() -> dict[str, Vector]:
 
 
 def _optimiser() -> dict[str, Vector]:
-    """Momentum at 2^-100, gradients that float32 rounds, and parameters that become zero."""
-    layer = nn.Linear(3, 2)
-    first = torch.tensor([[1.0, -1.0, 0.5], [2.0**-60, 1 + 2.0**-23, -(2.0**-149)]])
-    sums = torch.tensor([[20.0, -20.0, 2.0**-99], [2.0**-60, 3 * (1 + 2.0**-24), 2.0**-130]]).double()
+    """Momentum at 2^-100, subnormal gradients, and settings so large that every rounding shows."""
+    tiny = torch.tensor([[1.0, -1.0, 0.5], [2.0**-60, 1 + 2.0**-23, -(2.0**-149)]])
+    tiny_sums = torch.tensor([[20.0, -20.0, 2.0**-99], [2.0**-60, 3 * (1 + 2.0**-24), 2.0**-130]]).double()
+    drawn = numbers("descent", 4, 3)
+    drawn_sums = numbers("descent sums", 4, 3).double() * (1 + 2.0**-26)
+    return {
+        "optimiser": _descent(tiny, tiny_sums, 0.5, 2.0**-20, 1, 0.05),
+        "optimiser rounded": _descent(drawn, drawn_sums, 0.9, 0.8, 3, 0.7),
+    }
+
+
+def _descent(weight: Tensor, sums: Tensor, momentum: float, decay: float, images: int, rate: float) -> Vector:
+    """Take three steps, the last two without gradient."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    sgd = optimiser.Optimiser(layer, momentum, decay, nesterov=True)
+    (buffer,) = sgd.buffers.values()
     steps: list[list[Tensor]] = []
     with torch.no_grad():
-        layer.weight.copy_(first)
-        layer.bias.copy_(torch.tensor([0.0, -1.0]))
-        sgd = optimiser.Optimiser(layer, 0.5, 2.0**-20, nesterov=True)
-        for number in range(3):
-            bias = torch.tensor([2.0**-99, -1.0], dtype=torch.float64) * (number == 0)
-            gradients: Gradients = {layer.weight: sums * (number == 0), layer.bias: bias}
-            sgd.step(gradients, 1, 0.05)
-            parameters = (layer.weight, layer.bias)
-            steps.append([_wide(x) for p in parameters for x in (p, sgd.buffers[p])])
-    given = {"weight": first.double(), "bias": [0, -1], "sums": sums, "bias_sums": [2.0**-99, -1]}
-    given |= {"momentum": 0.5, "decay": 2.0**-20, "nesterov": True, "images": 1, "rate": 0.05}
-    return {"optimiser": vector(given, {"steps": steps})}
+        layer.weight.copy_(weight)
+    for number in range(3):
+        gradients: Gradients = {layer.weight: sums * (number == 0)}
+        sgd.step(gradients, images, rate)
+        steps.append([_wide(layer.weight), _wide(buffer)])
+    given = {"weight": weight.double(), "sums": sums, "momentum": momentum, "decay": decay, "nesterov": True}
+    return vector(given | {"images": images, "rate": rate}, {"steps": steps})
 
 
 def _augmentation() -> dict[str, Vector]:

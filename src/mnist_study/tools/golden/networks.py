@@ -16,7 +16,7 @@ SEED, EPOCH = 0, 1  # of the dropout
 TIES = [2.0**-10 * half for half in (0.5, 1.5, 2.5, -0.5, -1.5)]  # of a weight's unit, where the largest is 1
 TINY = 2.0**-41  # the least exponent of weights is -40
 LARGEST = 2.0**128 - 2.0**104  # of float32
-RATES = (7e-6, 2.5 / 65536, 23481 / 65536, 0.97)  # the first rounds to 0; the third is a half of a word that is drawn
+RATES = (7e-6, 2.5 / 65536, 0.6, 34080 / 65536)  # the first rounds to 0, the last is half a word that is drawn
 PIXELS = torch.arange(256).to(torch.uint8).view(-1, 1, 1)
 FEW = PIXELS[::30]
 
@@ -82,6 +82,7 @@ def _places() -> dict[str, Case]:
     """Black and constant images, odd edges, equal numbers in a window, dropout, a batch of one."""
     flat, edge = torch.full((3, 5, 5), 200).to(torch.uint8), _grey() // 8
     flat[1] = 0
+    unlike = torch.tensor([[1.0, 0.03], [0.9, -0.02]]).view(2, 2, 1, 1)
     edge[:, -1] = 255
     pooled = [_conv(_drawn("pooled", 2, 1, 3, 3), padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     dropped = [layer for rate in RATES for layer in (_conv(_drawn(f"{rate}", 2, 2, 1, 1) + 2), nn.Dropout(rate))]
@@ -90,7 +91,8 @@ def _places() -> dict[str, Case]:
         "constant": Case(_model([_conv([0.83, 0.71, -0.9]), *_normed(3)]), flat[::2]),
         "pooling": Case(_model(pooled, _linear(3, 2)), flat, 0.3, 0.4),
         "odd edge": Case(_model([_conv([0.83]), nn.MaxPool2d(2), _conv([0.7, -0.3])]), edge, 0.0, 1.0),
-        "dropout": Case(_model([_conv([1.0, -0.5]), *dropped]), _grey()),
+        "dropout": Case(_model([_conv([1.0, -0.5]), *dropped]), _grey(), smoothing=0.5),
+        "dropped bound": Case(_model([_conv([1.0, -0.5]), nn.Dropout(0.5), _conv(unlike)]), FEW),
         "batch of one": Case(_model([_conv(_drawn("one", 3, 1, 2, 2)), *_normed(3)]), _grey()[:1], smoothing=0.1),
     }
 

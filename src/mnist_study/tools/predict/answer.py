@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from mnist_study import architectures
+from mnist_study.core.arithmetic import head, network, scoring
 from mnist_study.core.augmentation import Policy, normalise
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
-from mnist_study.evaluate import load_finite
+from mnist_study.evaluate import load_finite, require_version
 from mnist_study.report.results.metrics import CHAMPIONS
 
 
@@ -42,13 +43,19 @@ def probabilities(recipe: Recipe, policy: Policy, trained: Path, images: np.ndar
     `trained` is the folder of the weights. Raises UserError where one is missing or of another network.
     """
     torch.set_num_threads(1)
-    inputs = normalise(torch.from_numpy(images), policy)
+    pictures = torch.from_numpy(images)
     model = architectures.build(recipe.architecture, **recipe.model)
+    exact = network.of_variant(model, recipe.variant) if recipe.engine == "exact" else None
     answers = []
     for seed in recipe.seeds:
         path = trained / f"seed-{seed}.safetensors"
         if not path.exists():
             raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
         load_finite(model, path)
-        answers.append(logits(model, inputs).softmax(1))
+        if exact is None:
+            answers.append(logits(model, normalise(pictures, policy)).softmax(1))
+        else:
+            require_version(path)
+            own = scoring.logits(exact, pictures, policy.mean, policy.sd)
+            answers.append(head.probabilities(own).float())
     return torch.stack(answers).mean(0).numpy()

@@ -14,7 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from mnist_study import architectures
-from mnist_study.core.arithmetic import augmentation, network, optimiser, step
+from mnist_study.augmentation import augment, with_kinds
+from mnist_study.core.arithmetic import network, optimiser, step
+from mnist_study.core.arithmetic.pixels import normalised
+from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 from mnist_study.tools.golden import operations, trainings, verify
@@ -57,8 +60,8 @@ def test_a_step_has_no_operation_that_a_gpu_computes_otherwise(name: str):
     known, split, numbers = network.read(model), images("step", 5).to("meta"), torch.arange(5, device="meta")
     ranges = {key: ends for kind in operations.RANGES.values() for key, ends in kind.items()}
     with Watch() as watch:
-        pixels = augmentation.augment(split.images, numbers, ranges, 0, 1)
-        batch = step.Batch(*augmentation.normalised(pixels, 0.1307, 0.3081), split.labels, numbers)
+        pixels = augment(split.images, numbers, with_kinds(Policy(0.1307, 0.3081, ranges)), 0, 1)
+        batch = step.Batch(*normalised(pixels, 0.1307, 0.3081), split.labels, numbers)
         result = step.forward_backward(known, batch, step.dropout_keys(known, 0, 1), 0.1)
         optimiser.Optimiser(model, 0.9, 0.01, nesterov=True).step(result.gradients, 5, 0.05)
         optimiser.move_average(average, model, 0.9, first=False)

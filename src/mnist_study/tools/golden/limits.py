@@ -5,9 +5,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mnist_study.core.arithmetic import augmentation, chain, fixed_point, functions, head, optimiser, scoring
+from mnist_study.augmentation import augment, with_kinds
+from mnist_study.core.arithmetic import chain, fixed_point, functions, head, optimiser
 from mnist_study.core.arithmetic.chain import Gradients, Norm
 from mnist_study.core.arithmetic.fixed_point import SMALLEST_OF_WEIGHTS, power
+from mnist_study.core.augmentation import Policy
 from mnist_study.tools.golden.made import numbers
 from mnist_study.tools.golden.operations import Vector, vector
 
@@ -91,8 +93,7 @@ def _loss() -> dict[str, Vector]:
     for smoothing in (0.0, 0.1, 0.7):
         losses, slope = head.loss_and_slope(logits, labels, smoothing)
         vectors[f"loss {smoothing}"] = vector(given | {"smoothing": smoothing}, {"losses": losses, "slope": slope})
-    classes, shares = scoring.most_likely(logits)
-    gives = {"classes": classes, "probability": shares, "probabilities": head.probabilities(logits)}
+    gives = {"classes": logits.argmax(1), "probabilities": head.probabilities(logits)}
     return vectors | {"classes": vector({"logits": logits}, gives)}
 
 
@@ -161,7 +162,7 @@ def _augmentation() -> dict[str, Vector]:
     places = torch.tensor([0, 2**31 - 1, 59_999])
     for name, ranges in EXTREME.items():
         for shape, chosen in (("", images), (" one pixel", images[:, 1:2, 2:3])):
-            pixels = augmentation.augment(chosen, places, ranges, 3, 7)
+            pixels = augment(chosen, places, with_kinds(Policy(0.1307, 0.3081, ranges)), 3, 7)
             given = {"images": chosen, "numbers": places, "ranges": ranges, "seed": 3, "epoch": 7}
             vectors[f"augmentation {name}{shape}"] = vector(given, {"pixels": pixels})
     return vectors

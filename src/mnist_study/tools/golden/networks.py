@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mnist_study.core.arithmetic import augmentation, chain, convolution, network, scoring, step
-from mnist_study.core.arithmetic.augmentation.pixels import STEPS
+from mnist_study.core.arithmetic import chain, convolution, network, step
+from mnist_study.core.arithmetic.pixels import STEPS, normalised
 from mnist_study.tools.golden.made import numbers
 from mnist_study.tools.golden.operations import Vector, vector
 
@@ -16,7 +16,7 @@ SEED, EPOCH = 0, 1  # of the dropout
 TIES = [2.0**-10 * half for half in (0.5, 1.5, 2.5, -0.5, -1.5)]  # of a weight's unit, where the largest is 1
 TINY = 2.0**-41  # the least exponent of weights is -40
 LARGEST = 2.0**128 - 2.0**104  # of float32
-RATES = (7e-6, 2.5 / 65536, 0.6, 34080 / 65536)  # the first rounds to 0, the last is half a word that is drawn
+RATES = (7e-6, 2.5 / 65536, 0.6, 26160 / 65536)  # the first rounds to 0, the last is half a word that is drawn
 PIXELS = torch.arange(256).to(torch.uint8).view(-1, 1, 1)
 FEW = PIXELS[::30]
 
@@ -99,18 +99,17 @@ def _places() -> dict[str, Case]:
 
 def _computed(case: Case) -> Vector:
     known, layers = network.read(case.model), [_plain(layer) for layer in case.model]
-    images, largest = augmentation.normalised(case.images.long() * STEPS, case.mean, case.sd)
+    images, largest = normalised(case.images.long() * STEPS, case.mean, case.sd)
     logits = step.logits(known, images, largest)
     numbers = torch.arange(len(images))
     labels = numbers % logits.shape[1]
     given = {"layers": layers, "images": case.images, "mean": case.mean, "sd": case.sd, "labels": labels}
     given |= {"numbers": numbers, "seed": SEED, "epoch": EPOCH, "smoothing": case.smoothing}
-    classes, _ = scoring.most_likely(logits)
     batch = step.Batch(images, largest, labels, numbers)
     result = step.forward_backward(known, batch, step.dropout_keys(known, SEED, EPOCH), case.smoothing)
     gives = {
         "logits": logits,
-        "classes": classes,
+        "classes": logits.argmax(1),
         "losses": result.losses,
         "gradients": [result.gradients[parameter] for parameter in case.model.parameters()],
         "statistics": known.statistics(),
@@ -120,7 +119,7 @@ def _computed(case: Case) -> Vector:
 
 def _first(layer: nn.Conv2d, images: Tensor, mean: float, sd: float) -> Tensor:
     """Give what a first layer gives before it is stored."""
-    numbers, largest = augmentation.normalised(images.long() * STEPS, mean, sd)
+    numbers, largest = normalised(images.long() * STEPS, mean, sd)
     taken = step.Input.of(numbers, largest)
     return convolution.forward(taken.q, taken.units, layer.weight, layer.bias, 0)
 

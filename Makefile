@@ -107,7 +107,7 @@ test-bytes: setup ## train first epochs again and compare with what is committed
 	.venv/bin/dvc repro --quiet transforms
 	.venv/bin/pytest -m bytes
 
-test-arm: setup ## compute golden steps on emulated arm64 (needs root, qemu-user-static, debootstrap)
+test-arm: setup ## golden vectors on emulated arm64, ten minutes (root, qemu-user-static, debootstrap)
 	tests/arm.sh
 
 test-gpu: setup ## compute the golden vectors on a CUDA GPU; without one says so

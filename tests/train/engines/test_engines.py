@@ -50,6 +50,17 @@ def test_torch_takes_what_the_fast_engine_cannot_and_says_so(recipe: Recipe):
     assert notes == ["variants.tiny: the torch engine trains this one: 7 images are too odd"]
 
 
+def test_torch_takes_over_where_halide_is_not_installed(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
+    notes: list[str] = []
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
+    model = architectures.build(recipe.architecture)
+    assert engines.choose(replace(recipe, engine="fast"), model, 640, notes.append).name == "torch"
+    assert notes == [
+        "variants.tiny: the torch engine trains this one: halide, its compiler, is not installed;"
+        " it has no wheel for Linux on Arm"
+    ]
+
+
 def test_torch_alone_does_not_load_the_fast_engine(recipe: Recipe, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "mnist_study.train.engines.fast", None)
     assert engines.choose(recipe, architectures.build(recipe.architecture), 640, print).name == "torch"

@@ -93,9 +93,7 @@ def _loss() -> dict[str, Vector]:
     for smoothing in (0.0, 0.1, 0.7):
         losses, slope = head.loss_and_slope(logits, labels, smoothing)
         vectors[f"loss {smoothing}"] = vector(given | {"smoothing": smoothing}, {"losses": losses, "slope": slope})
-    probabilities = head.probabilities(logits)
-    shares = probabilities.max(1).values.float()
-    gives = {"classes": logits.argmax(1), "probability": shares, "probabilities": probabilities}
+    gives = {"classes": logits.argmax(1), "probabilities": head.probabilities(logits)}
     return vectors | {"classes": vector({"logits": logits}, gives)}
 
 

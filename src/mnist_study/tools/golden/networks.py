@@ -16,7 +16,7 @@ SEED, EPOCH = 0, 1  # of the dropout
 TIES = [2.0**-10 * half for half in (0.5, 1.5, 2.5, -0.5, -1.5)]  # of a weight's unit, where the largest is 1
 TINY = 2.0**-41  # the least exponent of weights is -40
 LARGEST = 2.0**128 - 2.0**104  # of float32
-RATES = (7e-6, 2.5 / 65536, 0.6, 34080 / 65536)  # the first rounds to 0, the last is half a word that is drawn
+RATES = (7e-6, 2.5 / 65536, 0.6, 26160 / 65536)  # the first rounds to 0, the last is half a word that is drawn
 PIXELS = torch.arange(256).to(torch.uint8).view(-1, 1, 1)
 FEW = PIXELS[::30]
 

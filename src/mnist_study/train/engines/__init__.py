@@ -1,6 +1,7 @@
 """What computes gradients and logits: torch, or the fast engine for the layers and batches that it supports."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -45,13 +46,13 @@ def choose(recipe: Recipe, model: nn.Module, images: int, note: Callable[[str], 
     tensors to another device or layout, so whatever holds on to them comes after it.
     """
     if recipe.engine == "fast":
-        from mnist_study.train.engines.fast import (  # its compiler is loaded only where it is used
-            FastEngine,
-            unsupported,
-        )
+        if find_spec("halide") is None:
+            reason = "halide, its compiler, is not installed; it has no wheel for Linux on Arm"
+        else:
+            from mnist_study.train.engines.fast import FastEngine, unsupported  # loads the compiler
 
-        reason = unsupported(model, recipe, images)
-        if reason is None:
-            return FastEngine(model, recipe, side)
+            reason = unsupported(model, recipe, images)
+            if reason is None:
+                return FastEngine(model, recipe, side)
         note(f"variants.{recipe.variant}: the torch engine trains this one: {reason}")
     return TorchEngine(model, recipe)

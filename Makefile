@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review params doctor plots readme test test-slow test-faults test-experiments test-pages \
-        test-cluster test-bytes test-arm test-gpu fuzz bench bench-target check format lock dag clean
+        test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -85,7 +85,7 @@ test: setup ## run the default tests (two to three minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (seven minutes or more)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster or bytes)"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster or bytes or kernels)"
 
 test-faults: setup ## fill disks, damage files, break connections, kill what runs (half an hour or more)
 	.venv/bin/pytest -m faults
@@ -106,6 +106,9 @@ test-bytes: setup ## train first epochs again and compare with what is committed
 	.venv/bin/dvc pull --quiet --allow-missing --force
 	.venv/bin/dvc repro --quiet transforms
 	.venv/bin/pytest -m bytes
+
+test-kernels: setup ## hold the kernels against the reference: steps, made-up networks, instructions, threads (ten minutes)
+	.venv/bin/pytest --numprocesses 2 -m kernels
 
 test-arm: setup ## golden vectors on emulated arm64, ten minutes (root, qemu-user-static, debootstrap)
 	tests/arm.sh

@@ -1,4 +1,4 @@
-"""The kernels give the reference's bits: on this processor here, on what it can pretend to be in the slow tests."""
+"""The kernels give the reference's bits: on this processor, and on what it can pretend to be (`make test-kernels`)."""
 
 import os
 import subprocess
@@ -41,12 +41,14 @@ def test_sums_that_pass_32_bits_are_exact():
 
 
 @pytest.mark.slow
+@pytest.mark.kernels
 def test_twenty_steps_of_each_architecture():
     assert equal.all_different(steps=20) == {}
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
+@pytest.mark.kernels
+@settings(deadline=None, max_examples=100)
 @given(model=networks(), count=st.integers(2, 35), side=st.integers(12, 17))
 def test_any_network(model: nn.Sequential, count: int, side: int):
     if kernels.unsupported(network.read(model), (side, side), torch.device("cpu")) is None:
@@ -54,6 +56,7 @@ def test_any_network(model: nn.Sequential, count: int, side: int):
 
 
 @pytest.mark.slow
+@pytest.mark.kernels
 @pytest.mark.parametrize("target", TARGETS)
 def test_other_instructions(target: str):
     if not hl.get_host_target().has_feature(TARGETS[target]):
@@ -62,6 +65,7 @@ def test_other_instructions(target: str):
 
 
 @pytest.mark.slow
+@pytest.mark.kernels
 @pytest.mark.parametrize("threads", ["2", "4"])
 def test_several_threads(threads: str):
     assert program({"HL_NUM_THREADS": threads}) == "{}\n"

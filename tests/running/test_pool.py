@@ -140,7 +140,7 @@ def work_that_raises(
     monkeypatch.setattr(replica, "train_one", train_one)
     monkeypatch.setattr(pool, "_end_with_parent", lambda: None)
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    pool._work(sender, recipe, 0, policy, images, Path("none"))
+    pool._work(sender, recipe, 0, policy, images, Path("none"), 1)
     return receiver.recv()
 
 

@@ -1,4 +1,4 @@
-"""The seeds of one variant side by side: a process and a thread each, so that their number cannot change the result.
+"""The seeds of one variant side by side: a process each, whose number cannot change the result.
 
 This side of it imports no torch; the processes do, in `_work`.
 """
@@ -33,6 +33,7 @@ def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, rep
     does, and UserError where a process dies.
     """
     most = workers()
+    threads = most // min(most, len(recipe.seeds))
     waiting = list(recipe.seeds)
     running: dict[Connection, tuple[int, BaseProcess]] = {}
     finished: dict[int, Replica] = {}
@@ -41,7 +42,8 @@ def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, rep
             while waiting and len(running) < most:
                 with _signals_held_back():
                     seed = waiting.pop(0)
-                    receiver, process = _start(recipe, seed, policy, images, checkpoints / f"seed-{seed}.checkpoint")
+                    checkpoint = checkpoints / f"seed-{seed}.checkpoint"
+                    receiver, process = _start(recipe, seed, policy, images, checkpoint, threads)
                     running[receiver] = seed, process
             for receiver in wait(list(running)):
                 assert isinstance(receiver, Connection)
@@ -83,17 +85,27 @@ def _signals_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> tuple[Connection, BaseProcess]:
+def _start(
+    recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path, threads: int
+) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(sender, recipe, seed, policy, images, checkpoint), daemon=True)
+    process = context.Process(
+        target=_work, args=(sender, recipe, seed, policy, images, checkpoint, threads), daemon=True
+    )
     process.start()
     sender.close()
     return receiver, process
 
 
-def _work(sender: Connection, recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path) -> None:
-    """Train one seed in this process; it ignores Ctrl-C and ends silently with its parent."""
+def _work(
+    sender: Connection, recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path, threads: int
+) -> None:
+    """Train one seed in this process; it ignores Ctrl-C and ends silently with its parent.
+
+    The kernels of the engine `exact` use so many threads, and give the same bits with any number.
+    """
+    os.environ.setdefault("HL_NUM_THREADS", str(threads))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from mnist_study.core.augmentation import Policy

@@ -23,13 +23,12 @@ from mnist_study.kernels.kernel import (
     U32,
     compiled,
     exponent_of,
-    halves,
     lay_out,
     nearest,
     power,
-    quarter,
 )
 from mnist_study.kernels.planes import EXPONENT
+from mnist_study.kernels.sums import Sums
 
 SMALLEST = -60
 VALUE, GRADIENT, STORED = 14, 12, 16
@@ -114,24 +113,26 @@ class Chain:
         return hl.max(hl.max(each[0], each[1]), hl.max(each[2], each[3]))
 
 
+def rounded_pairs(number: hl.Expr, bounds: hl.ImageParam, bits: int) -> hl.Func:
+    """Round float32 numbers of COLUMN, ROW and channel 2 * PAIR + TWO to integers with an exponent for each image."""
+    out, left, right = hl.Func("out"), hl.Var("left"), hl.Var("right")
+    scaled = hl.strict_float(number * power(bits - 1 - exponent_of(bounds[LANE, BLOCK], SMALLEST)))
+    out[TWO, LANE, COLUMN, ROW, PAIR, BLOCK] = hl.cast(I16, nearest(scaled, 2 ** (bits - 1) - 1))
+    lay_out(out.output_buffer(), 2, LANES)
+    out.bound(TWO, 0, 2).bound(LANE, 0, LANES).split(COLUMN, left, right, 2, hl.TailStrategy.GuardWithIf)
+    out.reorder(TWO, LANE, right, left, ROW, PAIR, BLOCK).unroll(TWO).unroll(right).vectorize(LANE, LANES)
+    return out.parallel(BLOCK)
+
+
 @functools.cache
 def values(*, drops: bool, pools: bool) -> hl.Callable:
     """Compile: out = what the next convolution multiplies, in pairs of channels.
 
     Arguments: the chain's, bounds of the images' magnitudes float32 [blocks][16]; result: inner pairs.
     """
-    chain, bounds, out = Chain(drops=drops), hl.ImageParam(F32, 2, "bounds"), hl.Func("out")
+    chain, bounds = Chain(drops=drops), hl.ImageParam(F32, 2, "bounds")
     number = (chain.pooled if pools else chain.result)(COLUMN, ROW, 2 * PAIR + TWO)
-    factor = power(VALUE - 1 - exponent_of(bounds[LANE, BLOCK], SMALLEST))
-    out[TWO, LANE, COLUMN, ROW, PAIR, BLOCK] = hl.cast(
-        I16, nearest(hl.strict_float(number * factor), 2 ** (VALUE - 1) - 1)
-    )
-    left, right = hl.Var("left"), hl.Var("right")
-    lay_out(out.output_buffer(), 2, LANES)
-    out.bound(TWO, 0, 2).bound(LANE, 0, LANES)
-    out.split(COLUMN, left, right, 2, hl.TailStrategy.GuardWithIf)
-    out.reorder(TWO, LANE, right, left, ROW, PAIR, BLOCK).unroll(TWO).unroll(right).vectorize(LANE, LANES)
-    out.parallel(BLOCK)
+    out = rounded_pairs(number, bounds, VALUE)
     return compiled(out, [*chain.arguments(), bounds])
 
 
@@ -191,22 +192,9 @@ def opened(*, drops: bool, pools: bool) -> hl.Callable:
         passes &= chain.kept(here, ROW, CHANNEL)
     open_[AT] = hl.cast(I16, hl.select(passes, arriving, 0))
 
-    place, channel = hl.RDom([(0, 2), (0, columns), (0, side)], "place"), [LANE, CHANNEL, BLOCK]
-    along, rows = hl.RDom([(0, 2), (0, columns)], "along"), hl.RDom([(0, side)], "rows")
-    total, row_products, products = hl.Func("total"), hl.Func("row_products"), hl.Func("products")
-    total[channel] = hl.i32(0)
-    total[channel] += hl.i32(open_[place.x, LANE, place.y, place.z, CHANNEL, BLOCK]) * hl.i32(hl.i16(1))
-    at = [along.x, LANE, along.y, ROW, CHANNEL, BLOCK]
-    row_products[LANE, ROW, CHANNEL, BLOCK] = hl.i32(0)
-    row_products[LANE, ROW, CHANNEL, BLOCK] += hl.i32(quarter(hl.Expr(open_[at]))) * hl.i32(
-        quarter(chain.q.numbers[at])
-    )
-    by_row = row_products[LANE, rows.x, CHANNEL, BLOCK]
-    products[channel] = (hl.i32(0), hl.i32(0))
-    products[channel] = (products[channel][0] + (by_row & 0xFFFF), products[channel][1] + (by_row >> 16))
-    fields = [half for part in (total[channel], *(products[channel][i] for i in (0, 1))) for half in halves(part)]
+    sums = Sums(open_, chain.q.numbers, side)
     field, behind = ((ROW - side) * columns + PAIR) * 2 + TWO, hl.cast(I16, 0)
-    for number, expression in enumerate(fields):
+    for number, expression in enumerate(sums.fields):
         behind = hl.select(field == number, expression, behind)
     out[AT] = hl.select(
         hl.likely(side > ROW), open_[TWO, LANE, PAIR, hl.likely(hl.min(ROW, side - 1)), CHANNEL, BLOCK], behind
@@ -220,11 +208,7 @@ def opened(*, drops: bool, pools: bool) -> hl.Callable:
     open_.vectorize(LANE, LANES).unroll(TWO)
     if pools:
         winner.compute_at(out, CHANNEL).vectorize(LANE, LANES)
-    for func in (total, products, row_products):
-        func.compute_at(out, CHANNEL).vectorize(LANE, LANES)
-    products.update().vectorize(LANE, LANES)
-    total.update().reorder(place.x, LANE, place.y, place.z).atomic().vectorize(place.x).vectorize(LANE, LANES)
-    row_products.update().reorder(along.x, LANE, along.y, ROW).atomic().vectorize(along.x).vectorize(LANE, LANES)
+    sums.compute_at(out, CHANNEL)
     return compiled(out, [*chain.arguments(), *gradient.arguments()])
 
 
@@ -238,21 +222,12 @@ def gradients() -> hl.Callable:
     """
     q, opened_, gradient = Stored("q"), Stored("opened"), Stored("gradient")
     own, by_value, constant = (hl.ImageParam(F32, 1, name) for name in ("own", "by_value", "constant"))
-    floor, bounds, out = hl.Param(I32, "floor"), hl.ImageParam(F32, 2, "bounds"), hl.Func("out")
+    floor, bounds = hl.Param(I32, "floor"), hl.ImageParam(F32, 2, "bounds")
     channel = 2 * PAIR + TWO
     integer = q.integer(COLUMN, ROW, channel)
     back = hl.f32(integer) * q.unit(channel) * by_value[channel] + constant[channel]
     arrived = hl.f32(opened_.integer(COLUMN, ROW, channel)) * gradient.unit(channel)
     number = hl.select(integer > floor, hl.strict_float(arrived * own[channel] + back), 0.0)
-    factor = power(GRADIENT - 1 - exponent_of(bounds[LANE, BLOCK], SMALLEST))
-    out[TWO, LANE, COLUMN, ROW, PAIR, BLOCK] = hl.cast(
-        I16, nearest(hl.strict_float(number * factor), 2 ** (GRADIENT - 1) - 1)
-    )
-    left, right = hl.Var("left"), hl.Var("right")
-    lay_out(out.output_buffer(), 2, LANES)
-    out.bound(TWO, 0, 2).bound(LANE, 0, LANES)
-    out.split(COLUMN, left, right, 2, hl.TailStrategy.GuardWithIf)
-    out.reorder(TWO, LANE, right, left, ROW, PAIR, BLOCK).unroll(TWO).unroll(right).vectorize(LANE, LANES)
-    out.parallel(BLOCK)
+    out = rounded_pairs(number, bounds, GRADIENT)
     arguments = [*q.arguments(), opened_.words, *gradient.arguments(), own, by_value, constant, floor, bounds]
     return compiled(out, arguments)

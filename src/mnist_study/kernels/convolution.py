@@ -20,14 +20,13 @@ from mnist_study.kernels.kernel import (
     compiled,
     exponent_of,
     frexp,
-    halves,
     has_wide_vectors,
     lay_out,
     nearest,
     power,
-    quarter,
 )
 from mnist_study.kernels.planes import CHANNELS_AT_ONCE
+from mnist_study.kernels.sums import Sums
 
 AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]
 SMALLEST, SMALLEST_OF_WEIGHTS = -60, -40
@@ -106,7 +105,7 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
     column, columns = 2 * PAIR + TWO, (side + 1) // 2
     theirs = rounded(value[LANE, hl.min(column, side - 1), ROW, CHANNEL, BLOCK])
     q[AT] = hl.select(hl.likely(column < side), theirs, hl.cast(I16, 0))
-    fields, sums = [hl.cast(I16, exponent[channel]), rounded(low), rounded(high)], Sums(q, columns, side)
+    fields, sums = [hl.cast(I16, exponent[channel]), rounded(low), rounded(high)], Sums(q, q, side)
     if statistics:
         fields += sums.fields
     field = ((ROW - side) * columns + PAIR) * 2 + TWO
@@ -140,40 +139,3 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
     lay_out(bounds, LANES)
     lay_out(out.output_buffer(), 2, LANES)
     return compiled(out, [pairs, bounds, bits, taken, units, bias, floor, side])
-
-
-class Sums:
-    """The sums over an image's channel that a batch norm needs: of the integers, and of the squares of their quarters.
-
-    A row's squares stay below 2^31. Over the rows their low and high 16 bits are added apart.
-    """
-
-    def __init__(self, q: hl.Func, columns: hl.Expr, side: hl.Expr) -> None:
-        self.sum, self.row_squares, self.squares = hl.Func("sum"), hl.Func("row_squares"), hl.Func("squares")
-        self.place, self.along = (
-            hl.RDom([(0, 2), (0, columns), (0, side)], "place"),
-            hl.RDom([(0, 2), (0, columns)], "along"),
-        )
-        channel, rows = [LANE, CHANNEL, BLOCK], hl.RDom([(0, side)], "rows")
-        self.sum[channel] = hl.i32(0)
-        self.sum[channel] += hl.i32(q[self.place.x, LANE, self.place.y, self.place.z, CHANNEL, BLOCK]) * hl.i32(
-            hl.i16(1)
-        )
-        fourth = quarter(hl.Expr(q[self.along.x, LANE, self.along.y, ROW, CHANNEL, BLOCK]))
-        self.row_squares[LANE, ROW, CHANNEL, BLOCK] = hl.i32(0)
-        self.row_squares[LANE, ROW, CHANNEL, BLOCK] += hl.i32(fourth) * hl.i32(fourth)
-        row = self.row_squares[LANE, rows.x, CHANNEL, BLOCK]
-        self.squares[channel] = (hl.i32(0), hl.i32(0))
-        self.squares[channel] = (self.squares[channel][0] + (row & 0xFFFF), self.squares[channel][1] + (row >> 16))
-        parts = [self.sum[channel], self.squares[channel][0], self.squares[channel][1]]
-        self.fields = [half for part in parts for half in halves(part)]
-
-    def compute_at(self, out: hl.Func, few: hl.Var) -> None:
-        """Compute the sums for each channel."""
-        for func in (self.sum, self.squares, self.row_squares):
-            func.compute_at(out, few).vectorize(LANE, LANES)
-        self.squares.update().vectorize(LANE, LANES)
-        two, columns = self.place.x, self.place.y
-        self.sum.update().reorder(two, LANE, columns, self.place.z).atomic().vectorize(two).vectorize(LANE, LANES)
-        two, columns = self.along.x, self.along.y
-        self.row_squares.update().reorder(two, LANE, columns, ROW).atomic().vectorize(two).vectorize(LANE, LANES)

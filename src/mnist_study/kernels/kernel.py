@@ -52,8 +52,9 @@ def nearest(scaled: hl.Expr, limit: int) -> hl.Expr:
     return hl.reinterpret(I32, hl.strict_float(shifted)) - hl.reinterpret(I32, hl.f32(MAGIC))
 
 
-def quarter(q: hl.Expr) -> hl.Expr:
+def quarter(q: hl.Expr | hl.FuncRef) -> hl.Expr:
     """Give round(q / 4), ties to even, in the integer type of q."""
+    q = q if isinstance(q, hl.Expr) else hl.Expr(q)
 
     def number(value: int) -> hl.Expr:
         return hl.cast(q.type(), value)

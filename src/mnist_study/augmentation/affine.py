@@ -5,13 +5,15 @@ torchvision's `affine`: shear, then scale, then rotate, then translate.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mnist_study.core.arithmetic.functions import sine_and_cosine
-from mnist_study.core.arithmetic.pixels import at, fixed, shifted
+from mnist_study.core.arithmetic.pixels import fixed, shifted
 
 ORDER = 10
 PARAMETERS = ("rotation", "translation_x", "translation_y", "scale", "shear_x", "shear_y")
+BORDER = 2  # pixels of black around the image, so that a place beyond it and its neighbours are black
 BITS = 16  # of a place's fraction; 8 are left for the weights of neighbours
 
 
@@ -26,11 +28,24 @@ def apply(pixels: Tensor, drawn: dict[str, Tensor], numbers: Tensor, seed: int, 
     y = (2 * torch.arange(height, device=pixels.device) + 1 - height).view(1, -1, 1)
     columns = shifted(fixed(a, BITS - 1) * x + fixed(b, BITS - 1) * y + fixed(left, BITS), BITS - 8)
     rows = shifted(fixed(c, BITS - 1) * x + fixed(d, BITS - 1) * y + fixed(top, BITS), BITS - 8)
-    column, right = columns >> 8, columns & 255
-    row, below = rows >> 8, rows & 255
-    upper = at(pixels, row, column) * (256 - right) + at(pixels, row, column + 1) * right
-    lower = at(pixels, row + 1, column) * (256 - right) + at(pixels, row + 1, column + 1) * right
-    return shifted(upper * (256 - below) + lower * below, 16)
+    return _looked_up(pixels, columns, rows)
+
+
+def _looked_up(pixels: Tensor, columns: Tensor, rows: Tensor) -> Tensor:
+    """Give what is seen at int64 places [N, H, W], in 256ths of a pixel; sums stay below 2^31."""
+    height, width = pixels.shape[1:]
+    framed = F.pad(pixels.int(), (BORDER,) * 4)
+    column = (columns >> 8).clamp(-BORDER, width) + BORDER
+    row = (rows >> 8).clamp(-BORDER, height) + BORDER
+    place, line = (row * framed.shape[2] + column).flatten(1), framed.shape[2]
+    right, below = (columns & 255).int(), (rows & 255).int()
+
+    def neighbour(offset: int) -> Tensor:
+        return framed.flatten(1).gather(1, place + offset).view(columns.shape)
+
+    upper = neighbour(0) * (256 - right) + neighbour(1) * right
+    lower = neighbour(line) * (256 - right) + neighbour(line + 1) * right
+    return shifted(upper * (256 - below) + lower * below, 16).long()
 
 
 def inverse(drawn: dict[str, Tensor]) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -25,14 +25,6 @@ def clamped(pixels: Tensor) -> Tensor:
     return pixels.clamp(0, WHITE)
 
 
-def at(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Give the pixels [N, H, W] of images at int64 places [N, H, W]; outside it is black."""
-    height, width = images.shape[1:]
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-    return torch.where(inside, images.flatten(1).gather(1, place.flatten(1)).view(rows.shape), 0)
-
-
 def normalised(pixels: Tensor, mean: float, sd: float) -> tuple[Tensor, Tensor]:
     """Give float32 images [N, 1, H, W] for the first convolution, and the bound of their magnitudes [N, 1, 1, 1].
 

@@ -45,6 +45,7 @@ class Checkout:
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "MNIST_DIR": str(self.mnist),
+            "PYTHONPATH": str(self.folder / "src"),  # as an environment of its own would do
             **{f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }
         done = subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=900)

@@ -107,7 +107,7 @@ test-bytes: setup ## train first epochs again and compare with what is committed
 	.venv/bin/dvc repro --quiet transforms
 	.venv/bin/pytest -m bytes
 
-test-kernels: setup ## hold the kernels against the reference: steps, made-up networks, instructions, threads (ten minutes)
+test-kernels: setup ## hold the kernels against the reference at length (ten minutes)
 	.venv/bin/pytest --numprocesses 2 -m kernels
 
 test-arm: setup ## golden vectors on emulated arm64, ten minutes (root, qemu-user-static, debootstrap)

@@ -7,6 +7,7 @@ import functools
 
 import halide as hl
 
+from mnist_study.core.arithmetic.fixed_point import GRADIENT, LARGEST, SMALLEST, STORED, VALUE
 from mnist_study.kernels.kernel import (
     BLOCK,
     CHANNEL,
@@ -16,7 +17,6 @@ from mnist_study.kernels.kernel import (
     I32,
     LANE,
     LANES,
-    LARGEST,
     PAIR,
     ROW,
     TWO,
@@ -27,12 +27,9 @@ from mnist_study.kernels.kernel import (
     nearest,
     power,
 )
-from mnist_study.kernels.planes import EXPONENT
+from mnist_study.kernels.planes import AT, EXPONENT, SUM, with_fields
 from mnist_study.kernels.sums import Sums
 
-SMALLEST = -60
-VALUE, GRADIENT, STORED = 14, 12, 16
-AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]
 WINDOW = [(0, 0), (1, 0), (0, 1), (1, 1)]  # (column, row), in the order in which the first maximum counts
 
 
@@ -168,9 +165,8 @@ def opened(*, drops: bool, pools: bool) -> hl.Callable:
     The sums are those of the integers and of the products of their quarters with those of q. Arguments: the chain's,
     the gradient's planes: words, numbers, side; result: planes.
     """
-    chain, gradient, out = Chain(drops=drops), Stored("gradient"), hl.Func("out")
-    side, columns = chain.q.side, (chain.q.side + 1) // 2
-    column = 2 * PAIR + TWO
+    chain, gradient = Chain(drops=drops), Stored("gradient")
+    side, column = chain.q.side, 2 * PAIR + TWO
     winner, open_ = hl.Func("winner"), hl.Func("open")
     if pools:
         each = [chain.result(2 * PAIR + right, 2 * ROW + down, CHANNEL) for right, down in WINDOW]
@@ -193,16 +189,8 @@ def opened(*, drops: bool, pools: bool) -> hl.Callable:
     open_[AT] = hl.cast(I16, hl.select(passes, arriving, 0))
 
     sums = Sums(open_, chain.q.numbers, side)
-    field, behind = ((ROW - side) * columns + PAIR) * 2 + TWO, hl.cast(I16, 0)
-    for number, expression in enumerate(sums.fields):
-        behind = hl.select(field == number, expression, behind)
-    out[AT] = hl.select(
-        hl.likely(side > ROW), open_[TWO, LANE, PAIR, hl.likely(hl.min(ROW, side - 1)), CHANNEL, BLOCK], behind
-    )
-
-    both = hl.Var("both")
-    lay_out(out.output_buffer(), 2, LANES)
-    out.bound(TWO, 0, 2).bound(LANE, 0, LANES).reorder(TWO, LANE, PAIR, ROW, CHANNEL, BLOCK)
+    out, both = with_fields(open_, dict(enumerate(sums.fields, SUM)), side), hl.Var("both")
+    out.reorder(*AT)
     out.fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
     open_.compute_at(out, CHANNEL).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT)
     open_.vectorize(LANE, LANES).unroll(TWO)

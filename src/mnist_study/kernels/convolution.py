@@ -4,6 +4,7 @@ import functools
 
 import halide as hl
 
+from mnist_study.core.arithmetic.fixed_point import LARGEST, SMALLEST, SMALLEST_OF_WEIGHTS, STORED, WEIGHT
 from mnist_study.kernels.kernel import (
     BLOCK,
     CHANNEL,
@@ -13,7 +14,6 @@ from mnist_study.kernels.kernel import (
     I32,
     LANE,
     LANES,
-    LARGEST,
     PAIR,
     ROW,
     TWO,
@@ -25,12 +25,8 @@ from mnist_study.kernels.kernel import (
     nearest,
     power,
 )
-from mnist_study.kernels.planes import CHANNELS_AT_ONCE
+from mnist_study.kernels.planes import AT, CHANNELS_AT_ONCE, EXPONENT, HIGH, LOW, SUM, with_fields
 from mnist_study.kernels.sums import Sums
-
-AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]
-SMALLEST, SMALLEST_OF_WEIGHTS = -60, -40
-VALUE, WEIGHT, STORED = 14, 12, 16
 
 
 @functools.cache
@@ -78,8 +74,8 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
     taken, units = hl.ImageParam(I16, 5, "filters"), hl.ImageParam(F32, 1, "units")
     bias = hl.ImageParam(F32, 1, "bias")
     floor, side, bits = hl.Param(F32, "floor"), hl.Param(I32, "side"), hl.Param(I32, "bits")
-    image, total, value, ends, exponent, q, out = (
-        hl.Func(name) for name in ("image", "total", "value", "ends", "exponent", "q", "out")
+    image, total, value, ends, exponent, q = (
+        hl.Func(name) for name in ("image", "total", "value", "ends", "exponent", "q")
     )
     place, channel = [LANE, COLUMN, ROW, CHANNEL, BLOCK], [LANE, CHANNEL, BLOCK]
     taps = hl.RDom([(0, 2), (0, size), (0, size), (0, pairs.dim(4).extent())], "taps")
@@ -102,22 +98,17 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
     def rounded(number: hl.Expr) -> hl.Expr:
         return hl.cast(I16, nearest(hl.strict_float(number * power(STORED - 1 - limited)), 2 ** (STORED - 1) - 1))
 
-    column, columns = 2 * PAIR + TWO, (side + 1) // 2
+    column = 2 * PAIR + TWO
     theirs = rounded(value[LANE, hl.min(column, side - 1), ROW, CHANNEL, BLOCK])
     q[AT] = hl.select(hl.likely(column < side), theirs, hl.cast(I16, 0))
-    fields, sums = [hl.cast(I16, exponent[channel]), rounded(low), rounded(high)], Sums(q, q, side)
+    fields = {EXPONENT: hl.cast(I16, exponent[channel]), LOW: rounded(low), HIGH: rounded(high)}
+    sums = Sums(q, q, side)
     if statistics:
-        fields += sums.fields
-    field = ((ROW - side) * columns + PAIR) * 2 + TWO
-    behind = hl.cast(I16, 0)
-    for number, expression in enumerate(fields):
-        behind = hl.select(field == number, expression, behind)
-    inside = q[TWO, LANE, PAIR, hl.likely(hl.min(ROW, side - 1)), CHANNEL, BLOCK]
-    out[AT] = hl.select(hl.likely(side > ROW), inside, behind)
+        fields |= dict(enumerate(sums.fields, SUM))
+    out = with_fields(q, fields, side)
 
     many, few, left, right, both = (hl.Var(name) for name in ("many", "few", "left", "right", "both"))
     at_once = 4 if has_wide_vectors() else 1
-    out.bound(LANE, 0, LANES).bound(TWO, 0, 2)
     out.split(CHANNEL, many, few, CHANNELS_AT_ONCE, hl.TailStrategy.RoundUp)
     out.reorder(TWO, LANE, PAIR, ROW, few, many, BLOCK).fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
     value.compute_at(out, many).split(COLUMN, left, right, at_once, hl.TailStrategy.GuardWithIf)
@@ -137,5 +128,4 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
     lay_out(pairs, 2, LANES)
     lay_out(taken, 2)
     lay_out(bounds, LANES)
-    lay_out(out.output_buffer(), 2, LANES)
     return compiled(out, [pairs, bounds, bits, taken, units, bias, floor, side])

@@ -21,7 +21,7 @@ class Forward:
     """A network's memory for at most so many blocks of images, and its forward pass."""
 
     def __init__(self, network: Network, side: int, blocks: int, mean: float, sd: float) -> None:
-        self.network, self.blocks, self.side = network, blocks, side
+        self.blocks = blocks
         self.present = Numbers(blocks, LANES, kind=np.float64)
         self.images = _images(side, blocks, mean, sd)
         self.nodes: list[Node] = []

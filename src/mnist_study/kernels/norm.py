@@ -4,12 +4,11 @@ import functools
 
 import halide as hl
 
+from mnist_study.core.arithmetic.chain import TINY
+from mnist_study.core.arithmetic.fixed_point import GRID, LARGEST
 from mnist_study.kernels.chain import Stored
-from mnist_study.kernels.kernel import BLOCK, CHANNEL, F32, F64, I32, LANE, LANES, LARGEST, compiled
-from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, SQUARES_HIGH, SQUARES_LOW, SUM
-
-TINY = 2.0**-100
-GRID = 2.0**-4
+from mnist_study.kernels.kernel import BLOCK, CHANNEL, F32, F64, I32, LANE, LANES, compiled
+from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, PRODUCTS_HIGH, PRODUCTS_LOW, SUM
 
 
 def total(sums: hl.Expr, units: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> hl.Expr:
@@ -21,7 +20,7 @@ def total(sums: hl.Expr, units: hl.Expr, present: hl.ImageParam, blocks: hl.Expr
     largest[CHANNEL] = hl.f64(0.0)
     largest[CHANNEL] = hl.max(largest[CHANNEL], unit[there])
     number[at] = sums
-    grid = largest[CHANNEL] * hl.f64(GRID)
+    grid = largest[CHANNEL] * hl.f64(2.0**-GRID)
     result[CHANNEL] = hl.f64(0.0)
     result[CHANNEL] += hl.strict_float(hl.round(number[there] * (unit[there] / grid)))
     for func in (number, unit, largest, result):
@@ -65,7 +64,7 @@ def batch() -> hl.Callable:
     blocks, unit = present.dim(1).extent(), hl.f64(planes.unit())
     mean, variance, out = hl.Func("mean"), hl.Func("variance"), hl.Func("out")
     mean[CHANNEL] = hl.strict_float(total(hl.f64(whole(planes, SUM)), unit, present, blocks) / count)
-    squares = total(wide(planes, SQUARES_LOW, SQUARES_HIGH), unit * unit * hl.f64(16.0), present, blocks) / count
+    squares = total(wide(planes, PRODUCTS_LOW, PRODUCTS_HIGH), unit * unit * hl.f64(16.0), present, blocks) / count
     variance[CHANNEL] = hl.max(hl.strict_float(squares - mean[CHANNEL] * mean[CHANNEL]), hl.f64(0.0))
     unbiased = variance[CHANNEL] * (count / (count - hl.f64(1.0)))
     moved = []
@@ -126,9 +125,9 @@ def backward() -> hl.Callable:
     mean, inverse, scale = (numbers[CHANNEL] for numbers in given)
     blocks, unit, out = present.dim(1).extent(), hl.f64(gradient.unit()), hl.Func("out")
     first, weight = hl.Func("first"), hl.Func("weight_gradient")
-    first[CHANNEL] = hl.strict_float(total(hl.f64(whole(opened, 0)), unit, present, blocks) * factor)
+    first[CHANNEL] = hl.strict_float(total(hl.f64(whole(opened, SUM)), unit, present, blocks) * factor)
     units = unit * hl.f64(q.unit()) * hl.f64(16.0)
-    second = hl.strict_float(total(wide(opened, 2, 4), units, present, blocks) * factor)
+    second = hl.strict_float(total(wide(opened, PRODUCTS_LOW, PRODUCTS_HIGH), units, present, blocks) * factor)
     weight[CHANNEL] = hl.strict_float((second - mean * first[CHANNEL]) * inverse)
     by_value = hl.strict_float(-(scale * inverse * weight[CHANNEL]) / count)
     constant = hl.strict_float(-(scale * first[CHANNEL]) / count - by_value * mean)

@@ -6,11 +6,12 @@
 import halide as hl
 import numpy as np
 
-from mnist_study.kernels.kernel import LANES
+from mnist_study.kernels.kernel import BLOCK, CHANNEL, I16, LANE, LANES, PAIR, ROW, TWO, lay_out
 
 CHANNELS_AT_ONCE = 4
-FIELDS = 10  # 16-bit numbers behind a channel's last row, which say something about the channel
-EXPONENT, LOW, HIGH, SUM, SQUARES_LOW, SQUARES_HIGH = 0, 1, 2, 3, 5, 7  # of them; the last three take two places
+FIELDS = 9  # 16-bit numbers behind a channel's last row, which say something about the channel
+EXPONENT, LOW, HIGH, SUM, PRODUCTS_LOW, PRODUCTS_HIGH = 0, 1, 2, 3, 5, 7  # of them; the last three take two places
+AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]  # a place in planes
 
 
 class Numbers:
@@ -39,17 +40,12 @@ class Planes:
     def __init__(self, blocks: int, channels: int, side: int) -> None:
         self.side, self.channels = side, channels
         self.pairs = (side + 1) // 2
-        self.field_rows = -(-FIELDS // (2 * self.pairs))
-        shape = blocks, stored(channels), side + self.field_rows, self.pairs, LANES, 2
+        rows = side + -(-FIELDS // (2 * self.pairs))
+        shape = blocks, stored(channels), rows, self.pairs, LANES, 2
         self.array = np.zeros(shape, np.int16)
         self.buffer = hl.Buffer(self.array)
         self.words = hl.Buffer(self.array.view(np.int32)[..., 0])
         self.arguments = [self.words, self.buffer, side]
-
-    def own(self) -> np.ndarray:
-        """Give the images' numbers [N, channels, side, side]."""
-        rows = self.array[:, : self.channels, : self.side].transpose(0, 4, 1, 2, 3, 5)
-        return rows.reshape(-1, self.channels, self.side, 2 * self.pairs)[..., : self.side]
 
     def field(self, number: int) -> np.ndarray:
         """Give a field as a view [blocks, channels, 16]."""
@@ -57,18 +53,25 @@ class Planes:
         return self.array[:, : self.channels, self.side + row, column // 2, :, column % 2]
 
 
+def with_fields(rows: hl.Func, fields: dict[int, hl.Expr], side: hl.Expr) -> hl.Func:
+    """Give the result of a kernel: planes of these rows, and the fields by their numbers behind them."""
+    out, behind = hl.Func("out"), hl.cast(I16, 0)
+    field = ((ROW - side) * ((side + 1) // 2) + PAIR) * 2 + TWO
+    for number, expression in fields.items():
+        behind = hl.select(field == number, expression, behind)
+    inside = rows[TWO, LANE, PAIR, hl.likely(hl.min(ROW, side - 1)), CHANNEL, BLOCK]
+    out[AT] = hl.select(hl.likely(side > ROW), inside, behind)
+    lay_out(out.output_buffer(), 2, LANES)
+    return out.bound(LANE, 0, LANES).bound(TWO, 0, 2)
+
+
 class Pairs:
     """Integers of 16 bits [blocks, pairs of channels, rows, columns, 16 images, 2], with a border of zeros."""
 
     def __init__(self, blocks: int, channels: int, side: int, border: int) -> None:
-        self.side, self.channels, self.border = side, channels, border
+        self.border = border
         whole = side + 2 * border
         self.array = np.zeros((blocks, (channels + 1) // 2, whole, whole, LANES, 2), np.int16)
         inner = slice(border, border + side)
         self.inner = self.array[:, :, inner, inner]
         self.buffer, self.inner_buffer = hl.Buffer(self.array), hl.Buffer(self.inner)
-
-    def own(self) -> np.ndarray:
-        """Give the numbers [N, channels, side, side]."""
-        blocks, pairs, side, _, lanes, _ = self.inner.shape
-        return self.inner.transpose(0, 4, 1, 5, 2, 3).reshape(blocks * lanes, 2 * pairs, side, side)[:, : self.channels]

@@ -6,7 +6,7 @@ from mnist_study.kernels.kernel import BLOCK, CHANNEL, I32, LANE, LANES, ROW, ha
 
 
 class Sums:
-    """Sums of the integers of one of two planes [two, lane, pair, row, channel, block], and of quarters' products.
+    """Sums over the integers of one plane, and over the products of its quarters with another's.
 
     A row's products stay below 2^31. Over the rows their low and high 16 bits are added apart. `fields` has the three
     sums, each in halves, as planes keep them.

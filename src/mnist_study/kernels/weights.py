@@ -4,7 +4,7 @@ import functools
 
 import halide as hl
 
-from mnist_study.kernels.chain import GRADIENT, SMALLEST, VALUE
+from mnist_study.core.arithmetic.fixed_point import GRADIENT, GRID, SMALLEST, VALUE
 from mnist_study.kernels.kernel import (
     BLOCK,
     COLUMN,
@@ -25,7 +25,6 @@ from mnist_study.kernels.kernel import (
 )
 
 PRODUCTS = 128  # of 14 and 12 bits, which stay below 2^31
-GRID = 2.0**-4
 
 
 def ratios(exponents: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple[hl.Func, hl.Expr]:
@@ -35,7 +34,7 @@ def ratios(exponents: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple
     unit[LANE, BLOCK] = hl.f64(power(exponents)) * present[LANE, BLOCK]
     largest[()] = hl.f64(0.0)
     largest[()] = hl.max(largest[()], unit[image.x, image.y])
-    grid = largest[()] * hl.f64(GRID)
+    grid = largest[()] * hl.f64(2.0**-GRID)
     ratio[LANE, BLOCK] = unit[LANE, BLOCK] / grid
     for func in (unit, largest, ratio):
         func.compute_root()

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mnist_study.core.arithmetic import random_words
 from mnist_study.core.arithmetic.chain import TINY, Gradients
@@ -27,27 +27,44 @@ def initialise(model: nn.Module, seed: int) -> None:
 
 
 class Optimiser:
-    """Momentum of every parameter; weights decay, biases and norms do not."""
+    """Momentum of every parameter; weights decay, biases and norms do not.
+
+    All parameters are computed as one vector, since a network has dozens of small ones.
+    """
 
     def __init__(self, model: nn.Module, momentum: float, weight_decay: float, *, nesterov: bool) -> None:
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
-        self.buffers = {parameter: torch.zeros_like(parameter) for parameter in model.parameters()}
+        self.parameters = sorted(model.parameters(), key=lambda parameter: parameter.ndim == 1)
+        self.decaying = sum(parameter.numel() for parameter in self.parameters if parameter.ndim > 1)
+        self.weight, self.buffer = (torch.zeros_like(_vector(self.parameters)) for _ in range(2))
+        self.weights, self.buffers = self._parts(self.weight), self._parts(self.buffer)
+
+    def _parts(self, vector: Tensor) -> dict[nn.Parameter, Tensor]:
+        """Give each parameter's part of a vector, a view of the parameter's shape."""
+        parts = vector.split([parameter.numel() for parameter in self.parameters])
+        return {parameter: part.view(parameter.shape) for parameter, part in zip(self.parameters, parts, strict=True)}
 
     @torch.no_grad()
     def step(self, sums: Gradients, images: int, rate: float) -> None:
         """Take one step along the gradients, float64 sums over so many images."""
-        for parameter, buffer in self.buffers.items():
-            count, momentum, decay, lr = (
-                torch.tensor(number, device=parameter.device)
-                for number in (float(images), self.momentum, self.weight_decay, rate)
-            )
-            gradient = (sums[parameter] / count.double()).float()
-            if self.weight_decay > 0 and parameter.ndim > 1:
-                gradient = gradient + decay * parameter
-            moved = momentum * buffer + gradient
-            buffer.copy_(torch.where(moved.abs() < TINY, 0.0, moved))
-            direction = momentum * buffer + gradient if self.nesterov else buffer
-            parameter.copy_((parameter - lr * direction) + 0.0)
+        count, momentum, decay, lr = (
+            torch.tensor(number, device=self.buffer.device)
+            for number in (float(images), self.momentum, self.weight_decay, rate)
+        )
+        weight = _vector(self.parameters)
+        gradient = (_vector([sums[parameter] for parameter in self.parameters]) / count.double()).float()
+        if self.weight_decay > 0:
+            gradient[: self.decaying] += decay * weight[: self.decaying]
+        moved = momentum * self.buffer + gradient
+        self.buffer.copy_(torch.where(moved.abs() < TINY, 0.0, moved))
+        direction = momentum * self.buffer + gradient if self.nesterov else self.buffer
+        self.weight.copy_((weight - lr * direction) + 0.0)
+        for parameter, part in self.weights.items():
+            parameter.copy_(part)
+
+
+def _vector(tensors: list[nn.Parameter] | list[Tensor]) -> Tensor:
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
 
 
 @torch.no_grad()

@@ -150,7 +150,8 @@ FLOORS = (
     {"report"},
     {"running"},
     {"configure", "download", "evaluate", "train", "transforms"},
-    {"augmentation", "kernels"},
+    {"kernels"},
+    {"augmentation"},
     {"core", "architectures"},
 )
 

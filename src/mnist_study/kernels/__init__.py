@@ -13,9 +13,17 @@ from mnist_study.core.arithmetic.network import Network
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
+from mnist_study.core.augmentation import Policy
 
 LARGEST_SIDE = 31  # a row's products of 14 bits must fit into 32
 SCORED = 64  # images at once
+KINDS = {  # of augmentation, whose files, by SHA-256, the kernels agree with
+    "affine": "99a9c1957fe400948e89f7fa600163bcd53e5028468996f65ce059d3f58a2bcc",
+    "blur": "c863e890e333adf9f7640a98227056ac86b1baded04b9fd53f2758bc541fbe3a",
+    "brightness": "72c627e9f50887376cca9233aabd4fe06f240630de2ce710bc4d33e770f254e3",
+    "contrast": "39e3fb448300ed77b43483495ea5bb7db3b2250d2fb709fae42e7b73dd2b8ddb",
+    "noise": "36de290d64ce718d40417eb3921daff8819b64e7db7ac1f977e6e24904e7217f",
+}
 
 
 class Trains(Protocol):
@@ -54,17 +62,32 @@ def scores(network: Network, images: Tensor, mean: float, sd: float) -> Scores:
     return Scoring(network, images.shape[1], min(len(images), SCORED), mean, sd)
 
 
+def augment(images: Tensor, numbers: Tensor, policy: Policy, seed: int, epoch: int) -> Tensor:
+    """As `augmentation.augment`, by a kernel unless a kind of the policy is new or has been edited."""
+    if _absent(images.device) or not policy.kinds.items() <= KINDS.items():
+        from mnist_study.augmentation import augment  # here, since evaluation does not depend on it
+    else:
+        from mnist_study.kernels.kinds import augment
+
+    return augment(images, numbers, policy, seed, epoch)
+
+
+def _absent(where: device) -> str | None:
+    """Tell why there are no kernels at all, or None."""
+    if os.environ.get("MNIST_STUDY_REFERENCE"):
+        return "MNIST_STUDY_REFERENCE is set"
+    if where.type != "cpu":
+        return f"they compute on the processor, not on {where.type}"
+    return "Halide is not installed" if find_spec("halide") is None else None
+
+
 def unsupported(network: Network, shape: tuple[int, ...], where: device) -> str | None:
     """Tell why the kernels cannot compute this network, or None where they can.
 
     MNIST_STUDY_REFERENCE asks for the reference.
     """
-    if os.environ.get("MNIST_STUDY_REFERENCE"):
-        return "MNIST_STUDY_REFERENCE is set"
-    if where.type != "cpu":
-        return f"they compute on the processor, not on {where.type}"
-    if find_spec("halide") is None:
-        return "Halide is not installed"
+    if absent := _absent(where):
+        return absent
     height, width = shape
     if height != width or height > LARGEST_SIDE:
         return f"images are {height} x {width}; allowed are squares of at most {LARGEST_SIDE}"

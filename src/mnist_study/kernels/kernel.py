@@ -8,7 +8,7 @@ import halide as hl
 
 from mnist_study.core.arithmetic.fixed_point import LARGEST
 
-I16, I32, U32, F32, F64 = hl.Int(16), hl.Int(32), hl.UInt(32), hl.Float(32), hl.Float(64)
+I16, I32, I64, U32, F32, F64 = hl.Int(16), hl.Int(32), hl.Int(64), hl.UInt(32), hl.Float(32), hl.Float(64)
 LANES = 16  # images in a block
 os.environ.setdefault("HL_NUM_THREADS", "1")  # Halide's; a process trains one network
 TWO, LANE, PAIR, ROW, CHANNEL, BLOCK = (hl.Var(name) for name in ("two", "lane", "pair", "row", "channel", "block"))

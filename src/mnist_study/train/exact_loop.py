@@ -13,7 +13,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from mnist_study import kernels
-from mnist_study.augmentation import augment
 from mnist_study.core.arithmetic import network, optimiser, scoring, step
 from mnist_study.core.arithmetic.fixed_point import bounded
 from mnist_study.core.arithmetic.head import LOSS_UNITS
@@ -134,7 +133,7 @@ def begin(model: nn.Module, recipe: Recipe, steps: int) -> State:
 def batches(split: Split, size: int, policy: Policy, seed: int, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield one shuffled epoch: augmented pixels, labels and numbers of images; the last batch may be smaller."""
     for chosen in order(len(split), key("order", seed, epoch)).to(split.images.device).split(size):
-        pixels = augment(split.images[chosen], chosen, policy, seed, epoch)
+        pixels = kernels.augment(split.images[chosen], chosen, policy, seed, epoch)
         yield pixels, split.labels[chosen], chosen
 
 

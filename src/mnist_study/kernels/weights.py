@@ -122,20 +122,23 @@ def bias() -> hl.Callable:
     """
     z, bounds, present = hl.ImageParam(I16, 6, "z"), hl.ImageParam(F32, 2, "bounds"), hl.ImageParam(F64, 2, "present")
     side, target = hl.Param(I32, "side"), hl.Var("target")
-    total, image, out = hl.Func("total"), hl.Func("image"), hl.Func("out")
+    own, total, image, out = (hl.Func(name) for name in ("own", "total", "image", "out"))
     ratio, grid = ratios(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (GRADIENT - 1), present, present.dim(1).extent())
-    place = hl.RDom([(0, side), (0, side)], "place")
-    total[LANE, PAIR, BLOCK] = (hl.i32(0), hl.i32(0))
-    low, high = (hl.i32(z[two, LANE, place.x, place.y, PAIR, BLOCK]) for two in (0, 1))
-    total[LANE, PAIR, BLOCK] = (total[LANE, PAIR, BLOCK][0] + low, total[LANE, PAIR, BLOCK][1] + high)
-    image[LANE, PAIR, BLOCK] = (total[LANE, PAIR, BLOCK][0], total[LANE, PAIR, BLOCK][1])
+    place = hl.RDom([(0, 2), (0, side), (0, side)], "place")
+    at = [LANE, TWO, PAIR, BLOCK]
+    total[at] = hl.i32(0)
+    own[target, TWO] = hl.select(target == TWO, hl.i16(1), hl.i16(0))  # the other one of a pair is multiplied by 0
+    total[at] += hl.i32(z[place.x, LANE, place.y, place.z, PAIR, BLOCK]) * hl.i32(own[place.x, TWO])
+    image[at] = total[at]
     each = hl.RDom([(0, LANES), (0, present.dim(1).extent())], "images")
-    theirs = image[each.x, target // 2, each.y]
     out[target] = hl.f64(0.0)
-    sums = hl.f64(hl.select(target % 2 == 0, theirs[0], theirs[1]))
+    sums = hl.f64(image[each.x, target % 2, target // 2, each.y])
     out[target] += hl.strict_float(hl.round(sums * ratio[each.x, each.y]) * grid)
-    image.compute_root().vectorize(LANE, LANES).parallel(BLOCK)
-    total.compute_at(image, PAIR).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    own.compute_root()
+    image.compute_root().vectorize(LANE, LANES).unroll(TWO).parallel(BLOCK)
+    total.compute_at(image, PAIR).vectorize(LANE, LANES).unroll(TWO)
+    adds = total.update().reorder(place.x, LANE, TWO, place.y, place.z)
+    adds.atomic().vectorize(place.x).vectorize(LANE, LANES).unroll(TWO)
     z.dim(0).set_bounds(0, 2).set_stride(1)
     z.dim(1).set_bounds(0, LANES).set_stride(2)
     return compiled(out, [z, bounds, present, side])

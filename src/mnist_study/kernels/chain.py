@@ -27,9 +27,10 @@ from mnist_study.kernels.kernel import (
     nearest,
     power,
 )
-from mnist_study.kernels.planes import AT, EXPONENT, SUM, with_fields
+from mnist_study.kernels.planes import AT, EXPONENT
 from mnist_study.kernels.sums import Sums
 
+NONE = 4  # no place of a window
 WINDOW = [(0, 0), (1, 0), (0, 1), (1, 1)]  # (column, row), in the order in which the first maximum counts
 
 
@@ -158,64 +159,74 @@ def averages(*, drops: bool, pools: bool) -> hl.Callable:
     return compiled(out, [*chain.arguments(), side])
 
 
-@functools.cache
-def opened(*, drops: bool, pools: bool) -> hl.Callable:
-    """Compile: out = the gradient of what the norm gave, as planes with two sums in their fields.
+class Opened:
+    """The gradient that goes through pooling, dropout and the last ReLU: that of what the norm gave, as integers."""
 
-    The sums are those of the integers and of the products of their quarters with those of q. Arguments: the chain's,
-    the gradient's planes: words, numbers, side; result: planes.
+    def __init__(self, chain: Chain, gradient: Stored, *, pools: bool) -> None:
+        self.chain, self.gradient, self.winner = chain, gradient, hl.Func("winner") if pools else None
+        if self.winner is not None:
+            each = [chain.result(2 * COLUMN + right, 2 * ROW + down, CHANNEL) for right, down in WINDOW]
+            best = hl.max(hl.max(each[0], each[1]), hl.max(each[2], each[3]))
+            first = hl.select(each[0] == best, 0, hl.select(each[1] == best, 1, hl.select(each[2] == best, 2, 3)))
+            self.winner[LANE, COLUMN, ROW, CHANNEL, BLOCK] = hl.select(best > chain.floor, first, NONE)
+
+    def integer(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+        """Give the integer at a place, int32."""
+        if self.winner is None:
+            arriving = self.gradient.integer(column, row, channel)
+            passes = self.chain.number(self.chain.q.integer(column, row, channel), channel) > self.chain.floor
+        else:
+            side = self.gradient.side
+            at = hl.min(column // 2, side - 1), hl.min(row // 2, side - 1), channel
+            arriving, inside = self.gradient.integer(*at), (column // 2 < side) & (row // 2 < side)
+            passes = inside & (self.winner[LANE, *at, BLOCK] == (row % 2) * 2 + column % 2)
+        if self.chain.drops:
+            passes &= self.chain.kept(column, row, channel)
+        return hl.select(passes, arriving, 0)
+
+    def compute_at(self, out: hl.Func, channel: hl.Var) -> None:
+        """Compute for each channel what is looked up more than once."""
+        if self.winner is not None:
+            self.winner.compute_at(out, channel).vectorize(LANE, LANES)
+
+
+@functools.cache
+def sums(*, drops: bool, pools: bool) -> hl.Callable:
+    """Compile the sums of the gradient of what the norm gave, and of the products of its quarters with those of q.
+
+    Arguments: the chain's, the gradient's planes: words, numbers, side; results: int32 [blocks][channels][16], the sum,
+    and of the products two parts as in `Sums`.
     """
     chain, gradient = Chain(drops=drops), Stored("gradient")
-    side, column = chain.q.side, 2 * PAIR + TWO
-    winner, open_ = hl.Func("winner"), hl.Func("open")
-    if pools:
-        each = [chain.result(2 * PAIR + right, 2 * ROW + down, CHANNEL) for right, down in WINDOW]
-        best = hl.max(hl.max(each[0], each[1]), hl.max(each[2], each[3]))
-        winner[LANE, PAIR, ROW, CHANNEL, BLOCK] = hl.select(
-            each[0] == best, 0, hl.select(each[1] == best, 1, hl.select(each[2] == best, 2, 3))
-        )
-        pair, row = hl.min(PAIR, gradient.side - 1), hl.min(ROW // 2, gradient.side - 1)
-        inside = (gradient.side > PAIR) & (gradient.side > ROW // 2)
-        passes = inside & (winner[LANE, pair, row, CHANNEL, BLOCK] == (ROW % 2) * 2 + TWO)
-        word = gradient.words[LANE, pair // 2, row, CHANNEL, BLOCK]
-        arriving = half(word, pair % 2 == 0)
-    else:
-        word = gradient.words[LANE, PAIR, ROW, CHANNEL, BLOCK]
-        passes, arriving = hl.likely(column < side), half(word, TWO == 0)
-    here = hl.min(column, side - 1)
-    passes &= chain.number(chain.q.integer(column, ROW, CHANNEL), CHANNEL) > chain.floor
-    if drops:
-        passes &= chain.kept(here, ROW, CHANNEL)
-    open_[AT] = hl.cast(I16, hl.select(passes, arriving, 0))
-
-    sums = Sums(open_, chain.q.numbers, side)
-    out, both = with_fields(open_, dict(enumerate(sums.fields, SUM)), side), hl.Var("both")
-    out.reorder(*AT)
-    out.fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
-    open_.compute_at(out, CHANNEL).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT)
-    open_.vectorize(LANE, LANES).unroll(TWO)
-    if pools:
-        winner.compute_at(out, CHANNEL).vectorize(LANE, LANES)
-    sums.compute_at(out, CHANNEL)
+    opened, side, numbers, out = Opened(chain, gradient, pools=pools), chain.q.side, hl.Func("numbers"), hl.Func("out")
+    column = 2 * PAIR + TWO
+    integer = opened.integer(hl.min(column, side - 1), ROW, CHANNEL)
+    numbers[AT] = hl.cast(I16, hl.select(hl.likely(column < side), integer, 0))
+    sums_ = Sums(numbers, chain.q.numbers, side)
+    out[LANE, CHANNEL, BLOCK] = tuple(sums_.parts)
+    out.bound(LANE, 0, LANES).vectorize(LANE, LANES).parallel(BLOCK)
+    numbers.compute_at(out, CHANNEL).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT)
+    numbers.vectorize(LANE, LANES).unroll(TWO)
+    opened.compute_at(out, CHANNEL)
+    sums_.compute_at(out, CHANNEL)
     return compiled(out, [*chain.arguments(), *gradient.arguments()])
 
 
 @functools.cache
-def gradients() -> hl.Callable:
+def gradients(*, drops: bool, pools: bool) -> hl.Callable:
     """Compile: out = the gradient of what the convolution gave, rounded to what convolutions multiply.
 
-    Arguments: words of q, numbers of q, side; words of the opened gradient; the arriving gradient's words, numbers,
-    side; coefficients of gradient, value and 1, float32 [channel]; the integer that q must exceed; bounds of the
-    images' magnitudes float32 [blocks][16]; result: inner pairs.
+    Arguments: the chain's, the gradient's planes; coefficients of gradient, value and 1, float32 [channel]; the integer
+    that q must exceed; bounds of the images' magnitudes float32 [blocks][16]; result: inner pairs.
     """
-    q, opened_, gradient = Stored("q"), Stored("opened"), Stored("gradient")
+    chain, gradient = Chain(drops=drops), Stored("gradient")
+    opened, channel = Opened(chain, gradient, pools=pools), 2 * PAIR + TWO
     own, by_value, constant = (hl.ImageParam(F32, 1, name) for name in ("own", "by_value", "constant"))
     floor, bounds = hl.Param(I32, "floor"), hl.ImageParam(F32, 2, "bounds")
-    channel = 2 * PAIR + TWO
-    integer = q.integer(COLUMN, ROW, channel)
-    back = hl.f32(integer) * q.unit(channel) * by_value[channel] + constant[channel]
-    arrived = hl.f32(opened_.integer(COLUMN, ROW, channel)) * gradient.unit(channel)
+    integer = chain.q.integer(COLUMN, ROW, channel)
+    back = hl.f32(integer) * chain.q.unit(channel) * by_value[channel] + constant[channel]
+    arrived = hl.f32(opened.integer(COLUMN, ROW, channel)) * gradient.unit(channel)
     number = hl.select(integer > floor, hl.strict_float(arrived * own[channel] + back), 0.0)
     out = rounded_pairs(number, bounds, GRADIENT)
-    arguments = [*q.arguments(), opened_.words, *gradient.arguments(), own, by_value, constant, floor, bounds]
-    return compiled(out, arguments)
+    opened.compute_at(out, PAIR)
+    return compiled(out, [*chain.arguments(), *gradient.arguments(), own, by_value, constant, floor, bounds])

@@ -130,7 +130,8 @@ class BackwardNode:
     def __init__(self, node: Node, blocks: int) -> None:
         channels, size, padding = node.channels, node.layer.kernel_size[0], node.x.border
         self.node = node
-        self.gradient, self.opened = Planes(blocks, channels, node.pooled_side), Planes(blocks, channels, node.side)
+        self.gradient = Planes(blocks, channels, node.pooled_side)
+        self.sums = [Numbers(blocks, channels, LANES, kind=np.int32).buffer for _ in range(3)]
         self.z = Pairs(blocks, channels, node.side, size - 1 - padding)
         self.coefficients = [Numbers(stored(channels)) for _ in range(3)]  # of the gradient, of the value, constant
         self.coefficients[0].array[:channels] = node.factor
@@ -144,20 +145,20 @@ class BackwardNode:
         """Compute the gradient before the chain, in `z`, whose bounds it sets, and those of the parameters."""
         node, gradients = self.node, {}
         cell, side = node.cell, node.side
-        kernel = chain.opened(drops=node.result.dropped > 0, pools=cell.pool)
-        kernel(*node.result.arguments(), *self.gradient.arguments, self.opened.buffer)
+        kinds = {"drops": node.result.dropped > 0, "pools": cell.pool}
+        planes = [*node.result.arguments(), *self.gradient.arguments]
         if cell.norm is not None:
             count = float(present.array.sum()) * side**2
-            planes = [self.opened.buffer, side, *self.gradient.arguments[1:], node.q.buffer, side]
+            chain.sums(**kinds)(*planes, *self.sums)
+            units = [*self.gradient.arguments[1:], node.q.buffer, side]
             wide = [numbers.buffer for numbers in node.wide]
-            norm.backward()(*planes, present.buffer, count, node.factor, *wide, *self.results)
+            norm.backward()(*self.sums, *units, present.buffer, count, node.factor, *wide, *self.results)
             parameters = cell.norm.weight, cell.norm.bias
             gradients |= {p: numbers.array for p, numbers in zip(parameters, self.norm_gradients, strict=True)}
         coefficients = [numbers.buffer for numbers in self.coefficients]
         floor = 0 if cell.first_relu else -(2**15)
         norm.backward_bounds()(*self.gradient.arguments[1:], node.q.buffer, side, *coefficients, floor, own_bounds)
-        planes = [*node.q.arguments, self.opened.words, *self.gradient.arguments]
-        chain.gradients()(*planes, *coefficients, floor, own_bounds, self.z.inner_buffer)
+        chain.gradients(**kinds)(*planes, *coefficients, floor, own_bounds, self.z.inner_buffer)
         gradients[node.layer.weight] = self._weight(bounds, own_bounds, present)
         if node.layer.bias is not None:
             weights.bias()(self.z.inner_buffer, own_bounds, present.buffer, side, self.bias.buffer)

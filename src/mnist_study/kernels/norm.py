@@ -115,19 +115,21 @@ def bounds() -> hl.Callable:
 def backward() -> hl.Callable:
     """Compile a norm's gradients and the coefficients of its backward chain.
 
-    Arguments: numbers and side of the opened gradient; numbers and side of the arriving one and of q, for their units;
-    present, count, factor; mean, inverse, scale float64 [channel]. Results: gradients of weight and bias, float64; the
+    Arguments: what `chain.sums` gives; numbers and side of the gradient's planes and of q, for their units; present,
+    count, factor; mean, inverse, scale float64 [channel]. Results: gradients of weight and bias, float64; the
     coefficients of gradient, value and 1, float32.
     """
-    opened, gradient, q = Stored("opened"), Stored("gradient"), Stored("q")
+    gradient, q = Stored("gradient"), Stored("q")
+    sums = [hl.ImageParam(I32, 3, name) for name in ("sum", "products_low", "products_high")]
+    whole_, low, high = (hl.f64(each[LANE, CHANNEL, BLOCK]) for each in sums)
     present, count, factor = hl.ImageParam(F64, 2, "present"), hl.Param(F64, "count"), hl.Param(F64, "factor")
     given = [hl.ImageParam(F64, 1, name) for name in ("mean", "inverse", "scale")]
     mean, inverse, scale = (numbers[CHANNEL] for numbers in given)
     blocks, unit, out = present.dim(1).extent(), hl.f64(gradient.unit()), hl.Func("out")
     first, weight = hl.Func("first"), hl.Func("weight_gradient")
-    first[CHANNEL] = hl.strict_float(total(hl.f64(whole(opened, SUM)), unit, present, blocks) * factor)
+    first[CHANNEL] = hl.strict_float(total(whole_, unit, present, blocks) * factor)
     units = unit * hl.f64(q.unit()) * hl.f64(16.0)
-    second = hl.strict_float(total(wide(opened, PRODUCTS_LOW, PRODUCTS_HIGH), units, present, blocks) * factor)
+    second = hl.strict_float(total(low + high * hl.f64(65536.0), units, present, blocks) * factor)
     weight[CHANNEL] = hl.strict_float((second - mean * first[CHANNEL]) * inverse)
     by_value = hl.strict_float(-(scale * inverse * weight[CHANNEL]) / count)
     constant = hl.strict_float(-(scale * first[CHANNEL]) / count - by_value * mean)
@@ -135,7 +137,7 @@ def backward() -> hl.Callable:
     out[CHANNEL] = (weight[CHANNEL], first[CHANNEL], own, hl.f32(by_value), hl.f32(constant))
     first.compute_root()
     weight.compute_root()
-    planes = [opened.numbers, opened.side, gradient.numbers, gradient.side, q.numbers, q.side]
+    planes = [*sums, gradient.numbers, gradient.side, q.numbers, q.side]
     return compiled(out, [*planes, present, count, factor, *given])
 
 

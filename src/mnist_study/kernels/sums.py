@@ -8,8 +8,8 @@ from mnist_study.kernels.kernel import BLOCK, CHANNEL, I32, LANE, LANES, ROW, ha
 class Sums:
     """Sums over the integers of one plane, and over the products of its quarters with another's.
 
-    A row's products stay below 2^31. Over the rows their low and high 16 bits are added apart. `fields` has the three
-    sums, each in halves, as planes keep them.
+    A row's products stay below 2^31. Over the rows their low and high 16 bits are added apart. `parts` has the three
+    sums, `fields` each in halves, as planes keep them.
     """
 
     def __init__(self, first: hl.Func, second: hl.Func | hl.ImageParam, side: hl.Expr) -> None:
@@ -28,8 +28,8 @@ class Sums:
         row = self.by_row[LANE, rows.x, CHANNEL, BLOCK]
         self.products[channel] = (hl.i32(0), hl.i32(0))
         self.products[channel] = (self.products[channel][0] + (row & 0xFFFF), self.products[channel][1] + (row >> 16))
-        parts = [self.sum[channel], self.products[channel][0], self.products[channel][1]]
-        self.fields = [half for part in parts for half in halves(part)]
+        self.parts = [self.sum[channel], self.products[channel][0], self.products[channel][1]]
+        self.fields = [half for part in self.parts for half in halves(part)]
 
     def compute_at(self, out: hl.Func, channel: hl.Var) -> None:
         """Compute the sums for each channel of the result."""

@@ -58,11 +58,19 @@ def plain_vectors() -> dict[str, Vector]:
 
 
 def write() -> None:
-    """Write the vectors anew, as a new version of the arithmetic needs."""
+    """Add the vectors that are missing.
+
+    Raises UserError where one that is there would change: the arithmetic is frozen, so that is another version.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in plain_vectors().items()]
-    OPERATIONS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    TRAININGS.write_text(json.dumps(dict(computed()), indent=1) + "\n")
+    for path, vectors in ((OPERATIONS, plain_vectors()), (TRAININGS, dict(computed()))):
+        new = json.loads(json.dumps(vectors))
+        old = json.loads(path.read_text()) if path.exists() else {}
+        if changed := [name for name in old if new.get(name) != old[name]]:
+            what = f"{', '.join(changed)} would change; arithmetic {VERSION} is frozen"
+            raise UserError(f"{path}: {what}: raise VERSION and delete the file, which makes every training stale")
+        lines = [f"{json.dumps(name)}: {json.dumps(vector)}" for name, vector in (old | new).items()]
+        path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -57,8 +57,7 @@ def test_a_process_loads_what_others_compiled_at_once(tmp_path: Path):
     at_once = [told(process) for process in [start(folder, HL_NUM_THREADS="3") for _ in range(2)]]
     assert at_once[0][:2] == ["loaded", "3"]
     assert at_once[0] == at_once[1]
-    names = ["chain_values_drops_False_pools_True.so", "norm_bounds.so", "runtime.so"]
-    assert libraries(folder) == names
+    assert [name.rpartition("_")[0] for name in libraries(folder)] == ["chain_values", "norm_bounds", ""]
     later = told(start(folder, HL_NUM_THREADS="1", PATH=""))  # without a linker
     assert later == ["loaded", "1", *at_once[0][2:]]
     itself = told(start(folder, HL_NUM_THREADS="1", MNIST_STUDY_JIT="1"))

@@ -23,6 +23,7 @@ import halide as hl
 from mnist_study.core import files
 from mnist_study.kernels import buffer
 
+SOURCES = "kernels", "augmentation", "core"
 OLD = 30 * 24 * 3600  # seconds since its last use, after which a folder is removed
 DIGEST = sha256().digest_size
 FAILURES = (OSError, RuntimeError, ImportError, subprocess.SubprocessError, hl.HalideError)
@@ -31,7 +32,7 @@ FAILURES = (OSError, RuntimeError, ImportError, subprocess.SubprocessError, hl.H
 def sources() -> str:
     """Hash the code of the kernels and of all that they import."""
     digest, package = sha256(), Path(__file__).parents[1]
-    for file in sorted([*package.glob("kernels/**/*.py"), *package.glob("core/**/*.py")]):
+    for file in sorted(file for folder in SOURCES for file in package.glob(f"{folder}/**/*.py")):
         digest.update(f"{file.relative_to(package)}\n".encode() + file.read_bytes())
     return digest.hexdigest()
 

@@ -1,9 +1,9 @@
 """What all kernels share: names of dimensions, exponents, rounding, and how a kernel is compiled."""
 
 import functools
-import itertools
 import os
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import ParamSpec, cast
 
 import halide as hl
@@ -96,8 +96,9 @@ def compiled(describe: Callable[P, Description]) -> Callable[P, Kernel]:
     def kernel(*args: P.args, **kwargs: P.kwargs) -> Kernel:
         result, arguments = describe(*args, **kwargs)
         pipeline = hl.Pipeline(result) if isinstance(result, hl.Func) else result
-        words = [describe.__module__.rpartition(".")[2], describe.__name__, *args, *itertools.chain(*kwargs.items())]
-        kept = cache.load("_".join(map(str, words)), pipeline, arguments, target())
+        given = sha256(repr((args, kwargs)).encode()).hexdigest()[:16]
+        name = f"{describe.__module__.rpartition('.')[2]}_{describe.__name__}_{given}"
+        kept = cache.load(name, pipeline, arguments, target())
         return kept or pipeline.compile_to_callable(list(arguments), target())
 
     return cast("Callable[P, Kernel]", functools.cache(kernel))

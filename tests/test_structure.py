@@ -22,7 +22,6 @@ ARCHITECTURES = architecture_names()
 # the policy's file, which is a dep, holds the SHA-256 of each. tests/pipeline/test_kinds.py shows what gets stale.
 KINDS = {f"src/mnist_study/augmentation/{name}.py" for name in ("affine", "blur")}
 UNUSED_IN_EVALUATION = {  # training uses them
-    "src/mnist_study/core/files.py",
     "src/mnist_study/core/randomness.py",
     "src/mnist_study/core/arithmetic/optimiser.py",
     "src/mnist_study/core/arithmetic/schedules.py",

@@ -71,6 +71,14 @@ def test_several_threads(threads: str):
     assert program({"HL_NUM_THREADS": threads}) == "{}\n"
 
 
+@pytest.mark.slow
+@pytest.mark.kernels
+def test_compiled_in_the_process():
+    """As where none can be kept on disk; once with checks of sizes."""
+    assert program({"MNIST_STUDY_JIT": "1"}) == "{}\n"
+    assert program({"MNIST_STUDY_DEBUG": "1", "MNIST_STUDY_TARGET": X86}) == "{}\n"
+
+
 def program(environment: dict[str, str]) -> str:
     command = [sys.executable, "-m", "tests.kernels.equal"]
     done = subprocess.run(

@@ -3,8 +3,6 @@
 A kernel reads planes as words of 32 bits, each the values of two neighbouring columns of sixteen images.
 """
 
-import functools
-
 import halide as hl
 
 from mnist_study.core.arithmetic.fixed_point import GRADIENT, LARGEST, SMALLEST, STORED, VALUE
@@ -21,6 +19,7 @@ from mnist_study.kernels.kernel import (
     ROW,
     TWO,
     U32,
+    Description,
     compiled,
     exponent_of,
     lay_out,
@@ -122,8 +121,8 @@ def rounded_pairs(number: hl.Expr, bounds: hl.ImageParam, bits: int) -> hl.Func:
     return out.parallel(BLOCK)
 
 
-@functools.cache
-def values(*, drops: bool, pools: bool) -> hl.Callable:
+@compiled
+def values(*, drops: bool, pools: bool) -> Description:
     """Compile: out = what the next convolution multiplies, in pairs of channels.
 
     Arguments: the chain's, bounds of the images' magnitudes float32 [blocks][16]; result: inner pairs.
@@ -131,11 +130,11 @@ def values(*, drops: bool, pools: bool) -> hl.Callable:
     chain, bounds = Chain(drops=drops), hl.ImageParam(F32, 2, "bounds")
     number = (chain.pooled if pools else chain.result)(COLUMN, ROW, 2 * PAIR + TWO)
     out = rounded_pairs(number, bounds, VALUE)
-    return compiled(out, [*chain.arguments(), bounds])
+    return out, [*chain.arguments(), bounds]
 
 
-@functools.cache
-def averages(*, drops: bool, pools: bool) -> hl.Callable:
+@compiled
+def averages(*, drops: bool, pools: bool) -> Description:
     """Compile: out = each channel's average over the image, float32 [blocks][channels][16].
 
     Arguments: the chain's, the side behind the chain.
@@ -156,7 +155,7 @@ def averages(*, drops: bool, pools: bool) -> hl.Callable:
     for func in (largest, total):
         func.compute_at(out, CHANNEL).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
     number.compute_at(out, CHANNEL).vectorize(LANE, LANES)
-    return compiled(out, [*chain.arguments(), side])
+    return out, [*chain.arguments(), side]
 
 
 class Opened:
@@ -190,8 +189,8 @@ class Opened:
             self.winner.compute_at(out, channel).vectorize(LANE, LANES)
 
 
-@functools.cache
-def sums(*, drops: bool, pools: bool) -> hl.Callable:
+@compiled
+def sums(*, drops: bool, pools: bool) -> Description:
     """Compile the sums of the gradient of what the norm gave, and of the products of its quarters with those of q.
 
     Arguments: the chain's, the gradient's planes: words, numbers, side; results: int32 [blocks][channels][16], the sum,
@@ -209,11 +208,11 @@ def sums(*, drops: bool, pools: bool) -> hl.Callable:
     numbers.vectorize(LANE, LANES).unroll(TWO)
     opened.compute_at(out, CHANNEL)
     sums_.compute_at(out, CHANNEL)
-    return compiled(out, [*chain.arguments(), *gradient.arguments()])
+    return out, [*chain.arguments(), *gradient.arguments()]
 
 
-@functools.cache
-def gradients(*, drops: bool, pools: bool) -> hl.Callable:
+@compiled
+def gradients(*, drops: bool, pools: bool) -> Description:
     """Compile: out = the gradient of what the convolution gave, rounded to what convolutions multiply.
 
     Arguments: the chain's, the gradient's planes; coefficients of gradient, value and 1, float32 [channel]; the integer
@@ -229,4 +228,4 @@ def gradients(*, drops: bool, pools: bool) -> hl.Callable:
     number = hl.select(integer > floor, hl.strict_float(arrived * own[channel] + back), 0.0)
     out = rounded_pairs(number, bounds, GRADIENT)
     opened.compute_at(out, PAIR)
-    return compiled(out, [*chain.arguments(), *gradient.arguments(), own, by_value, constant, floor, bounds])
+    return out, [*chain.arguments(), *gradient.arguments(), own, by_value, constant, floor, bounds]

@@ -1,7 +1,5 @@
 """Convolution: sums of products of 16-bit integers, stored with an exponent for each image and channel."""
 
-import functools
-
 import halide as hl
 
 from mnist_study.core.arithmetic.fixed_point import LARGEST, SMALLEST, SMALLEST_OF_WEIGHTS, STORED, WEIGHT
@@ -17,6 +15,7 @@ from mnist_study.kernels.kernel import (
     PAIR,
     ROW,
     TWO,
+    Description,
     compiled,
     exponent_of,
     frexp,
@@ -29,8 +28,8 @@ from mnist_study.kernels.planes import AT, CHANNELS_AT_ONCE, EXPONENT, HIGH, LOW
 from mnist_study.kernels.sums import Sums
 
 
-@functools.cache
-def filters(*, turned: bool) -> hl.Callable:
+@compiled
+def filters(*, turned: bool) -> Description:
     """Compile the rounding of filters [out][in][row][column], forward or turned for the gradient of the input.
 
     Arguments: filters, size; results: int16 [pair of summed][row][column][channel][2], units float32 [channel], and
@@ -59,11 +58,11 @@ def filters(*, turned: bool) -> hl.Callable:
     magnitude[CHANNEL] += hl.cast(I32, hl.abs(q[CHANNEL, place.x, place.y, place.z]))
     exponent.compute_root()
     out.bound(TWO, 0, 2).unroll(TWO)
-    return compiled(hl.Pipeline([out, units, magnitude]), [given, size])
+    return hl.Pipeline([out, units, magnitude]), [given, size]
 
 
-@functools.cache
-def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
+@compiled
+def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     """Compile: out = stored(max(filters * pairs + bias, floor)), for filters of size x size.
 
     `statistics` adds the sums that a batch norm needs; `wide` adds in 64 bits. Arguments: pairs, bounds of the images'
@@ -128,4 +127,4 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> hl.Callable:
     lay_out(pairs, 2, LANES)
     lay_out(taken, 2)
     lay_out(bounds, LANES)
-    return compiled(out, [pairs, bounds, bits, taken, units, bias, floor, side])
+    return out, [pairs, bounds, bits, taken, units, bias, floor, side]

@@ -2,11 +2,18 @@
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import ParamSpec, cast
 
 import halide as hl
 
 from mnist_study.core.arithmetic.fixed_point import LARGEST
+from mnist_study.kernels import cache
+
+P = ParamSpec("P")
+Kernel = Callable[..., None]
+Description = tuple[hl.Func | hl.Pipeline, Sequence[hl.ImageParam | hl.Param]]
 
 I16, I32, I64, U32, F32, F64 = hl.Int(16), hl.Int(32), hl.Int(64), hl.UInt(32), hl.Float(32), hl.Float(64)
 LANES = 16  # images in a block
@@ -80,6 +87,18 @@ def lay_out(buffer: hl.ImageParam | hl.OutputImageParam, *dense: int) -> None:
         buffer.dim(dimension).set_min(0)
 
 
-def compiled(result: hl.Func | hl.Pipeline, arguments: Sequence[hl.ImageParam | hl.Param]) -> hl.Callable:
-    """Compile a kernel; it is called with its arguments' values and the buffers that take the results."""
-    return result.compile_to_callable(list(arguments), target())
+def compiled(describe: Callable[P, Description]) -> Callable[P, Kernel]:
+    """Compile what `describe` gives, its results and arguments, or take it from the cache.
+
+    The kernel is called with its arguments' values and the buffers that take the results.
+    """
+
+    def kernel(*args: P.args, **kwargs: P.kwargs) -> Kernel:
+        result, arguments = describe(*args, **kwargs)
+        pipeline = hl.Pipeline(result) if isinstance(result, hl.Func) else result
+        given = sha256(repr((args, kwargs)).encode()).hexdigest()[:16]
+        name = f"{describe.__module__.rpartition('.')[2]}_{describe.__name__}_{given}"
+        kept = cache.load(name, pipeline, arguments, target())
+        return kept or pipeline.compile_to_callable(list(arguments), target())
+
+    return cast("Callable[P, Kernel]", functools.cache(kernel))

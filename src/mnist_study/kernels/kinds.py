@@ -13,8 +13,9 @@ from mnist_study.augmentation.noise import SD
 from mnist_study.core.arithmetic.pixels import STEPS, WHITE
 from mnist_study.core.arithmetic.random_words import key
 from mnist_study.core.augmentation import Policy
+from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.functions import Words, keys, sine_and_cosine, words
-from mnist_study.kernels.kernel import F64, I16, I32, I64, LANES, U32, compiled
+from mnist_study.kernels.kernel import F64, I16, I32, I64, LANES, U32, Description, compiled
 
 AT_ONCE = 4  # pixels of a row; more compile for longer and are no faster, since each is looked up alone
 X, Y, IMAGE, FIELD = (hl.Var(name) for name in ("x", "y", "image", "field"))
@@ -30,9 +31,9 @@ def augment(images: Tensor, numbers: Tensor, policy: Policy, seed: int, epoch: i
     streams = np.array([_key(*purpose) for purpose in purposes], np.uint32)
     ranges = np.array([(low, high - low) for low, high in map(policy.ends, names)], np.float64).reshape(-1, 2)
     pixels = torch.empty(images.shape, dtype=torch.int16)
-    given = (hl.Buffer(array) for array in (images.numpy(), numbers.numpy(), streams, ranges))
+    given = (Buffer(array) for array in (images.numpy(), numbers.numpy(), streams, ranges))
     kernel = _kernel(tuple((kind.__name__.rpartition(".")[2], *kind.PARAMETERS) for kind in kinds))
-    kernel(*given, images.shape[1], hl.Buffer(pixels.numpy()))
+    kernel(*given, images.shape[1], Buffer(pixels.numpy()))
     return pixels
 
 
@@ -41,8 +42,8 @@ def _key(*purpose: str | int) -> tuple[int, ...]:
     return tuple(int(word) for word in key(*purpose))
 
 
-@functools.cache
-def _kernel(kinds: tuple[tuple[str, ...], ...]) -> hl.Callable:
+@compiled
+def _kernel(kinds: tuple[tuple[str, ...], ...]) -> Description:
     """Compile these kinds, each given by its name and those of its parameters.
 
     Arguments: uint8 images [N, side, side], int64 numbers [N], uint32 keys of the parameters and of noise [.., 2], low
@@ -67,7 +68,7 @@ def _kernel(kinds: tuple[tuple[str, ...], ...]) -> hl.Callable:
         step.compute_at(out, IMAGE)
         if step.dimensions() == len(HERE):
             step.vectorize(X, AT_ONCE)
-    return compiled(out, [images, numbers, streams, ranges, side])
+    return out, [images, numbers, streams, ranges, side]
 
 
 # A kind's kernel: its steps, of which the last gives int32 pixels. `noise` is the image's key of noise.

@@ -1,6 +1,5 @@
 """A cell of a network with its memory, and the kernel calls of its forward and backward pass."""
 
-import halide as hl
 import numpy as np
 from torch import Tensor, nn
 
@@ -8,6 +7,7 @@ from mnist_study.core.arithmetic.chain import SHARES, dropped_shares
 from mnist_study.core.arithmetic.fixed_point import GRADIENT, VALUE
 from mnist_study.core.arithmetic.network import Cell
 from mnist_study.kernels import chain, convolution, norm, weights
+from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.planes import Numbers, Pairs, Planes, stored
 
@@ -15,10 +15,10 @@ NO_FLOOR = float(np.finfo(np.float32).min)
 LARGEST_SUM = 2**31 - 1
 
 
-def memory(parameter: Tensor | None) -> hl.Buffer:
+def memory(parameter: Tensor | None) -> Buffer:
     """Give a tensor's own memory to a kernel."""
     assert parameter is not None
-    return hl.Buffer(parameter.detach().numpy())
+    return Buffer(parameter.detach().numpy())
 
 
 class Filters:
@@ -40,7 +40,7 @@ class Filters:
         self.wide = int(self.magnitudes.array.max()) * (2 ** (self.bits - 1) - 1) > LARGEST_SUM
 
     def convolve(
-        self, pairs: Pairs, bounds: hl.Buffer, bias: hl.Buffer, floor: float, out: Planes, *, statistics: bool
+        self, pairs: Pairs, bounds: Buffer, bias: Buffer, floor: float, out: Planes, *, statistics: bool
     ) -> None:
         """Convolve pairs, whose images' magnitudes have these bounds."""
         kernel = convolution.convolution(self.size, statistics=statistics, wide=self.wide)
@@ -52,7 +52,7 @@ class Bounds:
 
     def __init__(self, cells: int, blocks: int) -> None:
         self.array = np.zeros((cells, blocks, LANES), np.float32)
-        self.buffers = [hl.Buffer(part) for part in self.array]
+        self.buffers = [Buffer(part) for part in self.array]
 
 
 class Source:
@@ -69,7 +69,7 @@ class Source:
         keys = [key.buffer for key in self.keys]
         return [*self.planes.arguments, self.scale.buffer, self.shift.buffer, self.last_floor, *keys, self.dropped]
 
-    def fill(self, pairs: Pairs, bounds: hl.Buffer, *, training: bool) -> None:
+    def fill(self, pairs: Pairs, bounds: Buffer, *, training: bool) -> None:
         """Go through the chain."""
         kernel = chain.values(drops=self.dropped > 0 and training, pools=self.pool)
         kernel(*self.arguments(), bounds, pairs.inner_buffer)
@@ -100,7 +100,7 @@ class Node:
         self.chain = [numbers.first(channels) for numbers in (self.result.scale, self.result.shift)]
 
     def forward(
-        self, source: Source, filters: Filters, bounds: list[hl.Buffer], present: Numbers, *, training: bool
+        self, source: Source, filters: Filters, bounds: list[Buffer], present: Numbers, *, training: bool
     ) -> None:
         """Convolve what the source gives and set the coefficients of the chain; `bounds` are before and after."""
         source.fill(self.x, bounds[0], training=training)
@@ -141,7 +141,7 @@ class BackwardNode:
         self.results = [numbers.buffer for numbers in self.norm_gradients]
         self.results += [numbers.first(channels) for numbers in self.coefficients]
 
-    def backward(self, bounds: hl.Buffer, own_bounds: hl.Buffer, present: Numbers) -> dict[Tensor, np.ndarray]:
+    def backward(self, bounds: Buffer, own_bounds: Buffer, present: Numbers) -> dict[Tensor, np.ndarray]:
         """Compute the gradient before the chain, in `z`, whose bounds it sets, and those of the parameters."""
         node, gradients = self.node, {}
         cell, side = node.cell, node.side
@@ -165,7 +165,7 @@ class BackwardNode:
             gradients[node.layer.bias] = self.bias.array
         return gradients
 
-    def _weight(self, bounds: hl.Buffer, own_bounds: hl.Buffer, present: Numbers) -> np.ndarray:
+    def _weight(self, bounds: Buffer, own_bounds: Buffer, present: Numbers) -> np.ndarray:
         side = self.node.side
         rows = max(1, min(weights.PRODUCTS // (2 * ((side + 1) // 2)), side))
         arguments = [self.node.x.buffer, self.z.inner_buffer, bounds, own_bounds, present.buffer]

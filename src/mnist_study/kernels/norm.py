@@ -1,13 +1,11 @@
 """Batch norm between the passes over the images: statistics to coefficients; and the bounds of what comes next."""
 
-import functools
-
 import halide as hl
 
 from mnist_study.core.arithmetic.chain import TINY
 from mnist_study.core.arithmetic.fixed_point import GRID, LARGEST
 from mnist_study.kernels.chain import Stored
-from mnist_study.kernels.kernel import BLOCK, CHANNEL, F32, F64, I32, LANE, LANES, compiled
+from mnist_study.kernels.kernel import BLOCK, CHANNEL, F32, F64, I32, LANE, LANES, Description, compiled
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, PRODUCTS_HIGH, PRODUCTS_LOW, SUM
 
 
@@ -50,8 +48,8 @@ def coefficients(mean: hl.Expr, variance: hl.Expr, factor: hl.Param) -> tuple[li
     return [mean, *strict], [weight, bias]
 
 
-@functools.cache
-def batch() -> hl.Callable:
+@compiled
+def batch() -> Description:
     """Compile a batch's statistics and the coefficients of its chain.
 
     Arguments: numbers and side of planes, present float64 [blocks][16], count, factor, running mean and variance,
@@ -75,22 +73,22 @@ def batch() -> hl.Callable:
     out[CHANNEL] = (*numbers, *moved)
     mean.compute_root()
     variance.compute_root()
-    return compiled(out, [planes.numbers, planes.side, present, count, factor, *running, *parameters])
+    return out, [planes.numbers, planes.side, present, count, factor, *running, *parameters]
 
 
-@functools.cache
-def running() -> hl.Callable:
+@compiled
+def running() -> Description:
     """Compile the coefficients of scoring. Arguments: factor, running mean and variance, weight, bias; as `batch`."""
     factor, out = hl.Param(F64, "factor"), hl.Func("out")
     statistics = [hl.ImageParam(F32, 1, name) for name in ("running_mean", "running_variance")]
     mean, variance = (hl.f64(statistic[CHANNEL]) for statistic in statistics)
     numbers, parameters = coefficients(mean, variance, factor)
     out[CHANNEL] = tuple(numbers)
-    return compiled(out, [factor, *statistics, *parameters])
+    return out, [factor, *statistics, *parameters]
 
 
-@functools.cache
-def bounds() -> hl.Callable:
+@compiled
+def bounds() -> Description:
     """Compile the largest magnitude of each image behind a chain, float32 [blocks][16], infinite where one diverged.
 
     Arguments: numbers and side of planes, scale, shift, last floor.
@@ -108,11 +106,11 @@ def bounds() -> hl.Callable:
     out[LANE, BLOCK] = hl.f32(0.0)
     out[LANE, BLOCK] = hl.max(out[LANE, BLOCK], hl.select(planes.field(EXPONENT, channel) > LARGEST, infinite, met))
     out.bound(LANE, 0, LANES).vectorize(LANE, LANES).update().reorder(LANE, channel, BLOCK).vectorize(LANE, LANES)
-    return compiled(out, [planes.numbers, planes.side, scale, shift, floor])
+    return out, [planes.numbers, planes.side, scale, shift, floor]
 
 
-@functools.cache
-def backward() -> hl.Callable:
+@compiled
+def backward() -> Description:
     """Compile a norm's gradients and the coefficients of its backward chain.
 
     Arguments: what `chain.sums` gives; numbers and side of the gradient's planes and of q, for their units; present,
@@ -138,11 +136,11 @@ def backward() -> hl.Callable:
     first.compute_root()
     weight.compute_root()
     planes = [*sums, gradient.numbers, gradient.side, q.numbers, q.side]
-    return compiled(out, [*planes, present, count, factor, *given])
+    return out, [*planes, present, count, factor, *given]
 
 
-@functools.cache
-def backward_bounds() -> hl.Callable:
+@compiled
+def backward_bounds() -> Description:
     """Compile a bound of each image's gradient before the chain, float32 [blocks][16].
 
     Arguments: numbers and side of the arriving gradient and of q, the coefficients of `backward`, the integer that q
@@ -162,4 +160,4 @@ def backward_bounds() -> hl.Callable:
     met = hl.select(q.field(HIGH, channel) > floor, met, hl.f32(0.0))  # the first ReLU closes the whole channel
     out[LANE, BLOCK] = hl.max(out[LANE, BLOCK], met)
     out.bound(LANE, 0, LANES).vectorize(LANE, LANES).update().reorder(LANE, channel, BLOCK).vectorize(LANE, LANES)
-    return compiled(out, [gradient.numbers, gradient.side, q.numbers, q.side, own, by_value, constant, floor])
+    return out, [gradient.numbers, gradient.side, q.numbers, q.side, own, by_value, constant, floor]

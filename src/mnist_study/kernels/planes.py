@@ -6,6 +6,7 @@
 import halide as hl
 import numpy as np
 
+from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import BLOCK, CHANNEL, I16, LANE, LANES, PAIR, ROW, TWO, lay_out
 
 CHANNELS_AT_ONCE = 4
@@ -19,11 +20,11 @@ class Numbers:
 
     def __init__(self, *shape: int, kind: type[np.generic] = np.float32) -> None:
         self.array = np.zeros(shape, kind)
-        self.buffer = hl.Buffer(self.array)
+        self.buffer = Buffer(self.array)
 
-    def first(self, count: int) -> hl.Buffer:
+    def first(self, count: int) -> Buffer:
         """Give the first of a list of numbers."""
-        return hl.Buffer(self.array[:count])
+        return Buffer(self.array[:count])
 
 
 def stored(channels: int) -> int:
@@ -43,8 +44,8 @@ class Planes:
         rows = side + -(-FIELDS // (2 * self.pairs))
         shape = blocks, stored(channels), rows, self.pairs, LANES, 2
         self.array = np.zeros(shape, np.int16)
-        self.buffer = hl.Buffer(self.array)
-        self.words = hl.Buffer(self.array.view(np.int32)[..., 0])
+        self.buffer = Buffer(self.array)
+        self.words = Buffer(self.array.view(np.int32)[..., 0])
         self.arguments = [self.words, self.buffer, side]
 
     def field(self, number: int) -> np.ndarray:
@@ -74,4 +75,4 @@ class Pairs:
         self.array = np.zeros((blocks, (channels + 1) // 2, whole, whole, LANES, 2), np.int16)
         inner = slice(border, border + side)
         self.inner = self.array[:, :, inner, inner]
-        self.buffer, self.inner_buffer = hl.Buffer(self.array), hl.Buffer(self.inner)
+        self.buffer, self.inner_buffer = Buffer(self.array), Buffer(self.inner)

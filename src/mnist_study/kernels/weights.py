@@ -1,7 +1,5 @@
 """The gradient of a convolution's filters and bias: exact sums over each image, then over the images on one grid."""
 
-import functools
-
 import halide as hl
 
 from mnist_study.core.arithmetic.fixed_point import GRADIENT, GRID, SMALLEST, VALUE
@@ -17,6 +15,7 @@ from mnist_study.kernels.kernel import (
     PAIR,
     ROW,
     TWO,
+    Description,
     compiled,
     exponent_of,
     has_wide_vectors,
@@ -41,8 +40,8 @@ def ratios(exponents: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple
     return ratio, grid
 
 
-@functools.cache
-def filters(size: int) -> hl.Callable:
+@compiled
+def filters(size: int) -> Description:
     """Compile the gradient of filters of size x size.
 
     Arguments: pairs of the values with their border; inner pairs of the gradient; the bounds of values and gradients,
@@ -111,11 +110,11 @@ def filters(size: int) -> hl.Callable:
     lay_out(x, 2, LANES)
     z.dim(0).set_bounds(0, 2).set_stride(1)
     z.dim(1).set_bounds(0, LANES).set_stride(2)
-    return compiled(hl.Pipeline([out, grid_out]), [x, z, *bounds, present, side, rows, groups])
+    return hl.Pipeline([out, grid_out]), [x, z, *bounds, present, side, rows, groups]
 
 
-@functools.cache
-def bias() -> hl.Callable:
+@compiled
+def bias() -> Description:
     """Compile the gradient of a bias, float64 [out].
 
     Arguments: inner pairs of the gradient, its bounds, present, side.
@@ -141,4 +140,4 @@ def bias() -> hl.Callable:
     adds.atomic().vectorize(place.x).vectorize(LANE, LANES).unroll(TWO)
     z.dim(0).set_bounds(0, 2).set_stride(1)
     z.dim(1).set_bounds(0, LANES).set_stride(2)
-    return compiled(out, [z, bounds, present, side])
+    return out, [z, bounds, present, side]

@@ -54,7 +54,7 @@ def train_one(
         report(Note(text))
 
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports torch._inductor: 2 s
     torch.manual_seed(stream("weights", seed))
     model = architectures.build(recipe.architecture, **recipe.model)
     engine = None

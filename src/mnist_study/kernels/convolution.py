@@ -24,7 +24,7 @@ from mnist_study.kernels.kernel import (
     nearest,
     power,
 )
-from mnist_study.kernels.planes import AT, CHANNELS_AT_ONCE, EXPONENT, HIGH, LOW, SUM, with_fields
+from mnist_study.kernels.planes import AT, CHANNELS_AT_ONCE, COLUMNS_AT_ONCE, EXPONENT, HIGH, LOW, SUM, with_fields
 from mnist_study.kernels.sums import Sums
 
 
@@ -107,7 +107,7 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     out = with_fields(q, fields, side)
 
     many, few, left, right, both = (hl.Var(name) for name in ("many", "few", "left", "right", "both"))
-    at_once = 4 if has_wide_vectors() else 1
+    at_once = COLUMNS_AT_ONCE if has_wide_vectors() else 1
     out.split(CHANNEL, many, few, CHANNELS_AT_ONCE, hl.TailStrategy.RoundUp)
     out.reorder(TWO, LANE, PAIR, ROW, few, many, BLOCK).fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
     value.compute_at(out, many).split(COLUMN, left, right, at_once, hl.TailStrategy.GuardWithIf)

@@ -67,7 +67,7 @@ def _kernel(kinds: tuple[tuple[str, ...], ...]) -> Description:
     for step in steps:
         step.compute_at(out, IMAGE)
         if step.dimensions() == len(HERE):
-            step.vectorize(X, AT_ONCE)
+            step.vectorize(X, AT_ONCE, hl.TailStrategy.GuardWithIf)
     return out, [images, numbers, streams, ranges, side]
 
 

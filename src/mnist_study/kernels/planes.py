@@ -9,7 +9,7 @@ import numpy as np
 from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import BLOCK, CHANNEL, I16, LANE, LANES, PAIR, ROW, TWO, lay_out
 
-CHANNELS_AT_ONCE = 4
+CHANNELS_AT_ONCE, COLUMNS_AT_ONCE = 4, 4  # at most, by a convolution
 FIELDS = 9  # 16-bit numbers behind a channel's last row, which say something about the channel
 EXPONENT, LOW, HIGH, SUM, PRODUCTS_LOW, PRODUCTS_HIGH = 0, 1, 2, 3, 5, 7  # of them; the last three take two places
 AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]  # a place in planes
@@ -67,12 +67,16 @@ def with_fields(rows: hl.Func, fields: dict[int, hl.Expr], side: hl.Expr) -> hl.
 
 
 class Pairs:
-    """Integers of 16 bits [blocks, pairs of channels, rows, columns, 16 images, 2], with a border of zeros."""
+    """Integers of 16 bits [blocks, pairs of channels, rows, columns, 16 images, 2], with a border of zeros.
+
+    Further columns on the right are read where a convolution computes several at once, and go into no result.
+    """
 
     def __init__(self, blocks: int, channels: int, side: int, border: int) -> None:
         self.border = border
         whole = side + 2 * border
-        self.array = np.zeros((blocks, (channels + 1) // 2, whole, whole, LANES, 2), np.int16)
+        columns = whole + COLUMNS_AT_ONCE - 1
+        self.array = np.zeros((blocks, (channels + 1) // 2, whole, columns, LANES, 2), np.int16)
         inner = slice(border, border + side)
         self.inner = self.array[:, :, inner, inner]
         self.buffer, self.inner_buffer = Buffer(self.array), Buffer(self.inner)

@@ -63,13 +63,16 @@ def filters(size: int) -> Description:
     ratio, grid = ratios(exponents, present, present.dim(1).extent())
 
     last_column, last_row = x.dim(2).extent() - 1, x.dim(3).extent() - 1
+    last_pair, last_target = x.dim(4).extent() - 1, z.dim(4).extent() - 1
     value_at = [TWO, LANE, COLUMN, ROW, source, BLOCK]
     there = hl.min(COLUMN + TWO, last_column), hl.min(ROW, last_row)
-    values[value_at] = x[source % 2, LANE, *there, source // 2, BLOCK]
+    values[value_at] = x[source % 2, LANE, *there, hl.min(source // 2, last_pair), BLOCK]
     slope_at = [TWO, LANE, PAIR, ROW, target, BLOCK]
     column = 2 * PAIR + TWO
     inside = hl.likely(column < side) & hl.likely(side > ROW)
-    theirs = z[target % 2, LANE, hl.min(column, side - 1), hl.min(ROW, side - 1), target // 2, BLOCK]
+    theirs = z[
+        target % 2, LANE, hl.min(column, side - 1), hl.min(ROW, side - 1), hl.min(target // 2, last_target), BLOCK
+    ]
     slopes[slope_at] = hl.select(inside, theirs, hl.cast(I16, 0))
 
     place = hl.RDom([(0, 2), (0, (side + 1) // 2), (0, rows)], "place")

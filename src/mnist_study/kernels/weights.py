@@ -27,16 +27,21 @@ from mnist_study.kernels.kernel import (
 PRODUCTS = 128  # of 14 and 12 bits, which stay below 2^31
 
 
-def ratios(exponents: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple[hl.Func, hl.Expr]:
+def unit(bounds: hl.ImageParam, bits: int) -> hl.Expr:
+    """Give the unit of an image's integers of so many bits, float64."""
+    return hl.f64(power(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (bits - 1)))
+
+
+def ratios(units: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple[hl.Func, hl.Expr]:
     """Give each image's unit in units of the grid, 0 where there is no image, and the grid: powers of two, float64."""
-    unit, largest, ratio = hl.Func("unit"), hl.Func("largest"), hl.Func("ratio")
+    each, largest, ratio = hl.Func("each"), hl.Func("largest"), hl.Func("ratio")
     image = hl.RDom([(0, LANES), (0, blocks)], "image")
-    unit[LANE, BLOCK] = hl.f64(power(exponents)) * present[LANE, BLOCK]
+    each[LANE, BLOCK] = units * present[LANE, BLOCK]
     largest[()] = hl.f64(0.0)
-    largest[()] = hl.max(largest[()], unit[image.x, image.y])
+    largest[()] = hl.max(largest[()], each[image.x, image.y])
     grid = largest[()] * hl.f64(2.0**-GRID)
-    ratio[LANE, BLOCK] = unit[LANE, BLOCK] / grid
-    for func in (unit, largest, ratio):
+    ratio[LANE, BLOCK] = each[LANE, BLOCK] / grid
+    for func in (each, largest, ratio):
         func.compute_root()
     return ratio, grid
 
@@ -59,9 +64,8 @@ def filters(size: int) -> hl.Callable:
     values, slopes, part, whole, out, grid_out = (
         hl.Func(n) for n in ("values", "slopes", "part", "whole", "out", "grid")
     )
-    bits = [VALUE - 1, GRADIENT - 1]
-    exponents = sum((exponent_of(b[LANE, BLOCK], SMALLEST) - n for b, n in zip(bounds, bits, strict=True)), hl.i32(0))
-    ratio, grid = ratios(exponents, present, present.dim(1).extent())
+    units = unit(bounds[0], VALUE) * unit(bounds[1], GRADIENT)
+    ratio, grid = ratios(units, present, present.dim(1).extent())
 
     last_column, last_row = x.dim(2).extent() - 1, x.dim(3).extent() - 1
     value_at = [TWO, LANE, COLUMN, ROW, source, BLOCK]
@@ -123,7 +127,7 @@ def bias() -> hl.Callable:
     z, bounds, present = hl.ImageParam(I16, 6, "z"), hl.ImageParam(F32, 2, "bounds"), hl.ImageParam(F64, 2, "present")
     side, target = hl.Param(I32, "side"), hl.Var("target")
     own, total, image, out = (hl.Func(name) for name in ("own", "total", "image", "out"))
-    ratio, grid = ratios(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (GRADIENT - 1), present, present.dim(1).extent())
+    ratio, grid = ratios(unit(bounds, GRADIENT), present, present.dim(1).extent())
     place = hl.RDom([(0, 2), (0, side), (0, side)], "place")
     at = [LANE, TWO, PAIR, BLOCK]
     total[at] = hl.i32(0)

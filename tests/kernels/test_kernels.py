@@ -45,8 +45,8 @@ def test_layers_that_are_closed_everywhere_have_zero_gradients():
     layers = convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     model = nn.Sequential(*layers)
     optimiser.initialise(model, 0)
-    for layer in convolutions:
-        nn.init.constant_(layer.bias, -9.0)  # the second takes nothing but zeros
+    for _, bias in (layer.parameters() for layer in convolutions):
+        nn.init.constant_(bias, -9.0)  # the second takes nothing but zeros
     assert equal.differences(model, 3, 9, 2) == []
 
 

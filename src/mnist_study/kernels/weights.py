@@ -52,7 +52,7 @@ def filters(size: int) -> hl.Callable:
 
     Arguments: pairs of the values with their border; inner pairs of the gradient; the bounds of values and gradients,
     float32 [blocks][16]; present; side of the gradient, rows that may be summed up in 32 bits, groups of so many rows.
-    Results: float64 [blocks][out][in][row][column], to be added up over the blocks, and the grid, float64 [1].
+    Result: float64 [out][in][row][column].
     """
     x, z = hl.ImageParam(I16, 6, "x"), hl.ImageParam(I16, 6, "z")
     bounds = [hl.ImageParam(F32, 2, name) for name in ("value_bounds", "gradient_bounds")]
@@ -61,8 +61,8 @@ def filters(size: int) -> hl.Callable:
         *(hl.Param(I32, n) for n in ("side", "rows", "groups")),
     )
     kx, ky, source, target, group = (hl.Var(name) for name in ("kx", "ky", "source", "target", "group"))
-    values, slopes, part, whole, out, grid_out = (
-        hl.Func(n) for n in ("values", "slopes", "part", "whole", "out", "grid")
+    values, slopes, part, whole, of_block, out = (
+        hl.Func(n) for n in ("values", "slopes", "part", "whole", "of_block", "out")
     )
     units = unit(bounds[0], VALUE) * unit(bounds[1], GRADIENT)
     ratio, grid = ratios(units, present, present.dim(1).extent())
@@ -89,33 +89,34 @@ def filters(size: int) -> hl.Callable:
     whole[of_image] = hl.f64(0.0)
     whole[of_image] += hl.f64(part[LANE, kx, source, target, ky, each.x, BLOCK])
     lane = hl.RDom([(0, LANES)], "lane_of_sum")
-    out[kx, ky, source, target, BLOCK] = hl.f64(0.0)
-    out[kx, ky, source, target, BLOCK] += hl.strict_float(
+    of_block[kx, ky, source, target, BLOCK] = hl.f64(0.0)
+    of_block[kx, ky, source, target, BLOCK] += hl.strict_float(
         hl.round(whole[lane.x, kx, source, target, ky, BLOCK] * ratio[lane.x, BLOCK])
     )
-    grid_out[kx] = grid
+    blocks = hl.RDom([(0, present.dim(1).extent())], "blocks").x
+    out[kx, ky, source, target] = hl.sum(of_block[kx, ky, source, target, blocks]) * grid
 
     sources, targets = (2, 4) if has_wide_vectors() else (1, 2)
     sources_, source_, targets_, target_ = (hl.Var(name) for name in ("sources", "of_sources", "targets", "of_targets"))
-    out.compute_root().parallel(BLOCK)
-    stage = out.update().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
+    of_block.compute_root().parallel(BLOCK)
+    stage = of_block.update().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
     stage.split(target, targets_, target_, targets, hl.TailStrategy.GuardWithIf)
     stage.reorder(lane.x, kx, source_, target_, ky, targets_, sources_, BLOCK).parallel(BLOCK)
-    whole.compute_at(out, ky).bound_extent(kx, size).bound_extent(source, sources).bound_extent(target, targets)
+    whole.compute_at(of_block, ky).bound_extent(kx, size).bound_extent(source, sources).bound_extent(target, targets)
     whole.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     adds = whole.update().reorder(LANE, kx, source, target, ky, each.x, BLOCK)
     adds.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     part.compute_at(whole, each.x).vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     products = part.update().reorder(two, LANE, kx, source, target, pair, row).atomic().vectorize(two)
     products.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
-    slopes.compute_at(out, BLOCK).bound_extent(TWO, 2).reorder_storage(*slope_at).reorder(*slope_at)
+    slopes.compute_at(of_block, BLOCK).bound_extent(TWO, 2).reorder_storage(*slope_at).reorder(*slope_at)
     slopes.vectorize(LANE, LANES).unroll(TWO).align_bounds(target, max(targets, 2))
-    values.compute_at(out, sources_).bound_extent(TWO, 2).reorder_storage(*value_at).reorder(*value_at)
+    values.compute_at(of_block, sources_).bound_extent(TWO, 2).reorder_storage(*value_at).reorder(*value_at)
     values.vectorize(LANE, LANES).unroll(TWO)
     lay_out(x, 2, LANES)
     z.dim(0).set_bounds(0, 2).set_stride(1)
     z.dim(1).set_bounds(0, LANES).set_stride(2)
-    return compiled(hl.Pipeline([out, grid_out]), [x, z, *bounds, present, side, rows, groups])
+    return compiled(out, [x, z, *bounds, present, side, rows, groups])
 
 
 @functools.cache

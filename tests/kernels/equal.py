@@ -36,7 +36,7 @@ def differences(model: nn.Sequential, count: int, side: int, classes: int, *, st
         pixels = augment(split.images, numbers, POLICY, 0, 1)
         dropout: list[Key] = step.dropout_keys(mine, 0, number)
         expected = reference.forward_backward(pixels, split.labels, numbers, dropout, 0.1)
-        result = training.forward_backward(pixels, split.labels, numbers, dropout, 0.1)
+        result = training.forward_backward(pixels.short(), split.labels, numbers, dropout, 0.1)
         found += [] if torch.equal(expected.losses, result.losses) else ["losses"]
         found += [] if torch.equal(expected.diverged, result.diverged) else ["diverged"]
         found += [names[a] for a, b in pairs if not torch.equal(expected.gradients[a], result.gradients[b])]

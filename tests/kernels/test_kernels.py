@@ -40,6 +40,16 @@ def test_sums_that_pass_32_bits_are_exact():
     assert equal.differences(model, 3, 9, 30) == []
 
 
+def test_layers_that_are_closed_everywhere_have_zero_gradients():
+    convolutions = nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3)
+    layers = convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    model = nn.Sequential(*layers)
+    optimiser.initialise(model, 0)
+    for _, bias in (layer.parameters() for layer in convolutions):
+        nn.init.constant_(bias, -9.0)  # the second takes nothing but zeros
+    assert equal.differences(model, 3, 9, 2) == []
+
+
 @pytest.mark.slow
 @pytest.mark.kernels
 def test_twenty_steps_of_each_architecture():
@@ -76,6 +86,7 @@ def test_several_threads(threads: str):
 def test_compiled_in_the_process():
     """As where none can be kept on disk; once with checks of sizes."""
     assert program({"MNIST_STUDY_JIT": "1"}) == "{}\n"
+    assert program({"MNIST_STUDY_DEBUG": "1"}) == "{}\n"
     assert program({"MNIST_STUDY_DEBUG": "1", "MNIST_STUDY_TARGET": X86}) == "{}\n"
 
 

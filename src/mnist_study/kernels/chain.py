@@ -6,6 +6,7 @@ A kernel reads planes as words of 32 bits, each the values of two neighbouring c
 import halide as hl
 
 from mnist_study.core.arithmetic.fixed_point import GRADIENT, LARGEST, SMALLEST, STORED, VALUE
+from mnist_study.kernels.functions import keys, words
 from mnist_study.kernels.kernel import (
     BLOCK,
     CHANNEL,
@@ -73,11 +74,14 @@ class Chain:
         self.q, self.drops = Stored("q"), drops
         self.scale, self.shift = hl.ImageParam(F32, 1, "scale"), hl.ImageParam(F32, 1, "shift")
         self.floor, self.dropped = hl.Param(F32, "last_floor"), hl.Param(U32, "dropped")
-        self.keys = [hl.ImageParam(U32, 2, name) for name in ("first_key", "second_key")]
+        self.stream, self.images = hl.ImageParam(U32, 1, "stream"), hl.ImageParam(U32, 2, "images")
+        self.key = hl.Func("key")
+        self.key[LANE, BLOCK] = keys((self.stream[0], self.stream[1]), self.images[LANE, BLOCK])
+        self.key.compute_root()
 
     def arguments(self) -> list[hl.ImageParam | hl.Param]:
-        """Name the arguments: those of the planes, scale, shift, last floor; of dropout two keys and its share."""
-        return [*self.q.arguments(), self.scale, self.shift, self.floor, *self.keys, self.dropped]
+        """Name the arguments: those of the planes, scale, shift, last floor; of dropout key, images' numbers, share."""
+        return [*self.q.arguments(), self.scale, self.shift, self.floor, self.stream, self.images, self.dropped]
 
     def number(self, integer: hl.Expr, channel: hl.Expr) -> hl.Expr:
         """Give what the norm gives."""
@@ -91,12 +95,9 @@ class Chain:
     def kept(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
         """Tell whether dropout keeps a place."""
         place = hl.cast(U32, (channel * self.q.side + row) * self.q.side + column)
-        first, second = (key[LANE, BLOCK] for key in self.keys)
-        x = (place >> 1) * hl.cast(U32, 0x9E3779B1) + first
-        x = (x ^ (x >> 16)) * hl.cast(U32, 0x7FEB352D)
-        x = (x ^ (x >> 15) ^ second) * hl.cast(U32, 0x846CA68B)
-        x ^= x >> 16
-        half = hl.select(place % 2 == 0, x & hl.cast(U32, 0xFFFF), x >> 16)
+        key = self.key[LANE, BLOCK]
+        word = words((key[0], key[1]), place >> 1)
+        half = hl.select(place % 2 == 0, word & hl.cast(U32, 0xFFFF), word >> 16)
         return half >= self.dropped
 
     def result(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:

@@ -4,9 +4,10 @@ import math
 
 import halide as hl
 
-from mnist_study.core.arithmetic.functions import RADIANS
-from mnist_study.kernels.kernel import I32, U32
+from mnist_study.core.arithmetic.functions import LN2_HIGH, LN2_LOW, LOG2_E, RADIANS
+from mnist_study.kernels.kernel import F64, I32, U32
 
+U64 = hl.UInt(64)
 Words = tuple[hl.Expr, hl.Expr]
 
 
@@ -22,6 +23,35 @@ def words(key: Words, place: hl.Expr) -> hl.Expr:
 def keys(stream: Words, number: hl.Expr) -> Words:
     """Give a key for a number, for a stream within a stream."""
     return words(stream, 2 * number), words(stream, 2 * number + 1)
+
+
+def frexp(x: hl.Expr) -> hl.Expr:
+    """Give the least e with |x| < 2^e."""
+    return (hl.cast(I32, hl.reinterpret(U64, x) >> hl.cast(U64, 52)) & 0x7FF) - 1022
+
+
+def power(exponent: hl.Expr) -> hl.Expr:
+    """Give 2^exponent; exponents from -1022 to 1023."""
+    return hl.reinterpret(F64, hl.cast(U64, exponent + 1023) << hl.cast(U64, 52))
+
+
+def exp(x: hl.Expr) -> hl.Expr:
+    """e^x for x from -700 to 0."""
+    k = hl.round(x * hl.f64(LOG2_E))
+    r = (x - k * hl.f64(LN2_HIGH)) - k * hl.f64(LN2_LOW)
+    return _horner(r, [1 / math.factorial(n) for n in range(14)]) * power(hl.cast(I32, k))
+
+
+def log(x: hl.Expr) -> hl.Expr:
+    """Natural logarithm of normal numbers x > 0."""
+    exponent = frexp(x)
+    mantissa = x * power(-exponent)
+    low = mantissa < hl.f64(0.7071067811865476)
+    mantissa = hl.select(low, mantissa * hl.f64(2.0), mantissa)
+    wide = hl.f64(hl.select(low, exponent - 1, exponent))
+    s = (mantissa - hl.f64(1.0)) / (mantissa + hl.f64(1.0))
+    series = hl.f64(2.0) * s * _horner(s * s, [1 / (2 * n + 1) for n in range(12)])
+    return wide * hl.f64(LN2_HIGH) + (series + wide * hl.f64(LN2_LOW))
 
 
 def sine_and_cosine(degrees: hl.Expr) -> tuple[hl.Expr, hl.Expr]:

@@ -45,8 +45,8 @@ def exponent_of(largest: hl.Expr, smallest: int) -> hl.Expr:
 
 
 def frexp(largest: hl.Expr) -> hl.Expr:
-    """Give the least e with largest < 2^e; above 60 the training has diverged."""
-    return hl.cast(I32, hl.reinterpret(U32, largest) >> 23) - 126
+    """Give the least e with largest < 2^e; above 60 the training has diverged. Halide may take 0 for -0."""
+    return (hl.cast(I32, hl.reinterpret(U32, largest) >> 23) & 0xFF) - 126
 
 
 def power(exponent: hl.Expr) -> hl.Expr:

@@ -2,54 +2,97 @@
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mnist_study.core.arithmetic import head
-from mnist_study.core.arithmetic.chain import value_count
-from mnist_study.core.arithmetic.fixed_point import SMALLEST, STORED, bounded, exponent_of, rounded
+from mnist_study.core.arithmetic.fixed_point import LARGEST, STORED
 from mnist_study.core.arithmetic.network import Network
 from mnist_study.core.arithmetic.pixels import STEPS, WHITE, normalised
-from mnist_study.core.arithmetic.random_words import Key, keys
+from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.kernels import chain
+from mnist_study.kernels import chain, head
+from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import LANES
-from mnist_study.kernels.node import NO_FLOOR, BackwardNode, Bounds, Filters, Node, Source
-from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Numbers, Planes, stored
+from mnist_study.kernels.node import NO_FLOOR, BackwardNode, Bounds, Filters, Node, Source, memory
+from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Planes, stored
+
+
+class Head:
+    """A network's end with its memory; `source` is the last cell's."""
+
+    def __init__(self, layer: nn.Linear | None, source: Source, batch: Batch) -> None:
+        self.source, self.batch, channels = source, batch, source.planes.channels
+        self.parameters = [] if layer is None else [layer.weight, layer.bias]
+        self.memory = [memory(parameter) for parameter in self.parameters]
+        classes = channels if layer is None else layer.out_features
+        self.averages = Numbers(batch.blocks, stored(channels), LANES)
+        self.logits = Numbers(batch.blocks, classes, LANES)
+
+    def forward(self, *, training: bool) -> Tensor:
+        """Give logits, float32 [N, classes]."""
+        kernel = chain.averages(drops=self.source.drops(training=training), pools=self.source.pool)
+        kernel(*self.source.arguments, self.source.side, self.averages.buffer)
+        classes = self.logits.array.shape[1]
+        if self.memory:
+            head.logits()(self.averages.buffer, *self.memory, self.logits.buffer)
+        else:
+            np.add(self.averages.array[:, :classes], 0.0, out=self.logits.array)
+        by_image = torch.from_numpy(self.logits.array).transpose(1, 2).flatten(0, 1)
+        return by_image[: int(self.batch.count)].clone()
+
+
+class BackwardHead:
+    """The memory of the head's backward pass; `gradient` is that of what the last cell gives."""
+
+    def __init__(self, forward: Head, gradient: Planes) -> None:
+        blocks, classes, _ = forward.logits.array.shape
+        self.forward, self.side = forward, gradient.side
+        self.gradient = Buffer(gradient.array[:, : gradient.channels])
+        self.labels, self.losses, self.predicted = (Numbers(blocks, LANES, kind=np.int64) for _ in range(3))
+        self.slope = Numbers(blocks, classes, LANES, kind=np.float64)
+        self.own = [Numbers(*parameter.shape, kind=np.float64) for parameter in forward.parameters]
+
+    def gradients(self) -> dict[Tensor, Numbers]:
+        """Give the memory of the parameters' gradients."""
+        return dict(zip(self.forward.parameters, self.own, strict=True))
+
+    def backward(self, labels: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Give losses in 2^-32 nats and classes, int64 [N]; compute the gradients."""
+        forward, present, count = self.forward, self.forward.batch.present.buffer, len(labels)
+        self.labels.array.reshape(-1)[:count] = labels.numpy()
+        results = [numbers.buffer for numbers in (self.losses, self.predicted, self.slope)]
+        head.loss()(forward.logits.buffer, self.labels.buffer, present, smoothing, *results)
+        given = [forward.averages.buffer, forward.memory[0], present] if self.own else []
+        own = [numbers.buffer for numbers in self.own]
+        head.backward(linear=bool(self.own))(self.slope.buffer, self.side, *given, self.gradient, *own)
+        losses, predicted = (torch.from_numpy(each.array).view(-1)[:count] for each in (self.losses, self.predicted))
+        return losses, predicted
 
 
 class Forward:
     """A network's memory for at most so many blocks of images, and its forward pass."""
 
     def __init__(self, network: Network, side: int, blocks: int, mean: float, sd: float) -> None:
-        self.blocks = blocks
-        self.present = Numbers(blocks, LANES, kind=np.float64)
-        self.images = _images(side, blocks, mean, sd)
-        self.nodes: list[Node] = []
-        for cell in network.cells:
-            self.nodes.append(Node(cell, side, blocks))
-            side = self.nodes[-1].pooled_side
-        self.last = self.nodes[-1]
+        self.batch = Batch(blocks)
+        self.images = source = _images(side, self.batch, mean, sd)
         self.filters = {cell.convolution: Filters(cell.convolution, turned=False) for cell in network.cells}
-        self.bounds = Bounds(len(self.nodes) + 1, blocks)
+        self.bounds = Bounds(len(network.cells) + 1, blocks)
         self.bounds.array[0] = normalised(torch.tensor([[[0, WHITE]]]), mean, sd)[1]
-        self.averages = Numbers(blocks, stored(self.last.channels), LANES)
+        self.nodes: list[Node] = []
+        for number, cell in enumerate(network.cells):
+            bounds = self.bounds.buffers[number : number + 2]
+            self.nodes.append(Node(cell, source, self.filters[cell.convolution], bounds, self.batch))
+            source = self.nodes[-1].result
+        self.head = Head(network.head, source, self.batch)
 
-    def averages_of(self, pixels: Tensor, *, training: bool) -> Tensor:
-        """Give the averages of the last cell, float32 [N, C], of int64 pixels [N, side, side]."""
-        count = len(pixels)
-        self.present.array.reshape(-1)[:] = np.arange(self.blocks * LANES) < count
+    def run(self, pixels: Tensor, *, training: bool) -> Tensor:
+        """Give logits, float32 [N, classes], of pixels [N, side, side]: integers from 0 to `WHITE`."""
+        self.batch.begin(len(pixels))
         _put(pixels, self.images.planes)
         for filters in self.filters.values():
             filters.prepare()
-        source = self.images
-        for number, node in enumerate(self.nodes):
-            bounds = self.bounds.buffers[number : number + 2]
-            node.forward(source, self.filters[node.layer], bounds, self.present, training=training)
-            source = node.result
-        kernel = chain.averages(drops=source.dropped > 0 and training, pools=source.pool)
-        kernel(*source.arguments(), self.last.pooled_side, self.averages.buffer)
-        averages = torch.from_numpy(self.averages.array[:, : self.last.channels]).transpose(1, 2)
-        return averages.reshape(-1, self.last.channels)[:count].clone()
+        for node in self.nodes:
+            node.forward(training=training)
+        return self.head.forward(training=training)
 
 
 class Training:
@@ -57,66 +100,58 @@ class Training:
 
     def __init__(self, network: Network, side: int, images: int, mean: float, sd: float) -> None:
         blocks = -(-images // LANES)
-        self.network, self.forward = network, Forward(network, side, blocks, mean, sd)
-        self.nodes = [BackwardNode(node, blocks) for node in self.forward.nodes]
+        self.forward = Forward(network, side, blocks, mean, sd)
+        self.bounds = Bounds(len(network.cells), blocks)
         self.filters = {cell.convolution: Filters(cell.convolution, turned=True) for cell in network.cells[1:]}
-        self.bounds = Bounds(len(self.nodes), blocks)
-        self.nothing = [Numbers(stored(node.channels)).buffer for node in self.forward.nodes]
+        self.nodes: list[BackwardNode] = []
+        for node, bounds in zip(self.forward.nodes, self.bounds.buffers, strict=True):
+            before = self.nodes[-1] if self.nodes else None
+            self.nodes.append(BackwardNode(node, bounds, before, self.filters.get(node.layer)))
+        self.head = BackwardHead(self.forward.head, self.nodes[-1].gradient)
+        self.gradients: dict[Tensor, list[Tensor]] = {}  # in the order in which they are added up
+        for part in (self.head, *reversed(self.nodes)):
+            for parameter, numbers in part.gradients().items():
+                self.gradients.setdefault(parameter, []).append(torch.from_numpy(numbers.array))
+        self.watched = [tensor.detach().numpy() for tensor in (*self.gradients, *network.statistics())]
 
     @torch.no_grad()
     def forward_backward(
         self, pixels: Tensor, labels: Tensor, numbers: Tensor, dropout: list[Key], smoothing: float
     ) -> Result:
-        """As `step.forward_backward`, from int64 pixels [N, side, side]."""
+        """As `step.forward_backward`, from pixels [N, side, side]; the next call overwrites the result."""
+        count = len(pixels)
+        self.forward.batch.numbers.array.reshape(-1)[:count] = numbers.numpy()
         for node, stream in zip(self.forward.nodes, dropout, strict=True):
-            if node.result.dropped:
-                for key, words in zip(node.result.keys, keys(stream, numbers), strict=True):
-                    key.array.reshape(-1)[: len(words)] = words.numpy()
-            if node.cell.norm is not None and node.cell.norm.num_batches_tracked is not None:
-                value_count(len(pixels), node.side, node.side)
-                node.cell.norm.num_batches_tracked += 1
-        averages = self.forward.averages_of(pixels, training=True)
-        logits = head.logits(self.network.head, averages)
-        losses, slope = head.loss_and_slope(logits.nan_to_num(0.0), labels, smoothing)
-        gradient, gradients = head.backward(self.network.head, averages, slope)
-        _spread(gradient, self.nodes[-1].gradient)
+            node.begin(count, stream)
+        logits = self.forward.run(pixels, training=True)
+        losses, predicted = self.head.backward(labels, smoothing)
         for filters in self.filters.values():
             filters.prepare()
-        for number in reversed(range(len(self.nodes))):
-            for parameter, own in self._backward(number).items():
-                wide = torch.from_numpy(own)
-                gradients[parameter] = gradients[parameter] + wide if parameter in gradients else wide
-        bounds = (torch.from_numpy(each.array) for each in (self.forward.bounds, self.bounds))
-        met = [logits, *bounds, *gradients, *self.network.statistics()]
-        return Result(losses, logits.argmax(1), gradients, ~bounded(met))
-
-    def _backward(self, number: int) -> dict[Tensor, np.ndarray]:
-        """Go back through a cell."""
-        node, bounds, own_bounds = self.nodes[number], self.forward.bounds.buffers[number], self.bounds.buffers[number]
-        gradients = node.backward(bounds, own_bounds, self.forward.present)
-        if number > 0:
-            before, filters, nothing = self.nodes[number - 1], self.filters[node.node.layer], self.nothing[number - 1]
-            filters.convolve(node.z, own_bounds, nothing, NO_FLOOR, before.gradient, statistics=False)
-        return gradients
+        for node in reversed(self.nodes):
+            node.backward()
+        gradients = {parameter: sum(each[1:], each[0]) for parameter, each in self.gradients.items()}
+        bounds = (each.array.reshape(-1, each.array[0].size)[:, :count] for each in (self.forward.bounds, self.bounds))
+        met = np.concatenate([logits.numpy(), *bounds, *self.watched], axis=None)
+        bounded = np.abs(met).max() < 2.0**LARGEST  # a NaN is not
+        return Result(losses, predicted, gradients, torch.tensor(not bounded))
 
 
 class Scoring:
     """A network's memory for scoring so many images at once."""
 
     def __init__(self, network: Network, side: int, images: int, mean: float, sd: float) -> None:
-        self.network, self.forward = network, Forward(network, side, -(-images // LANES), mean, sd)
+        self.forward = Forward(network, side, -(-images // LANES), mean, sd)
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Give float32 logits [N, classes] of uint8 images [N, side, side] in evaluation mode."""
-        batches = images.split(self.forward.blocks * LANES)
-        averages = [self.forward.averages_of(batch.long() * STEPS, training=False) for batch in batches]
-        return head.logits(self.network.head, torch.cat(averages))
+        batches = images.split(self.forward.batch.blocks * LANES)
+        return torch.cat([self.forward.run(batch.short() * STEPS, training=False) for batch in batches])
 
 
-def _images(side: int, blocks: int, mean: float, sd: float) -> Source:
+def _images(side: int, batch: Batch, mean: float, sd: float) -> Source:
     """Give memory for pixels; normalisation is their chain."""
-    source = Source(Planes(blocks, 1, side), blocks, last_floor=NO_FLOOR, dropped=0, pool=False)
+    source = Source(Planes(batch.blocks, 1, side), batch, last_floor=NO_FLOOR, dropped=0, pool=False)
     source.scale.array[0] = torch.tensor(1 / (WHITE * sd), dtype=torch.float32)
     source.shift.array[0] = torch.tensor(-mean / sd, dtype=torch.float32)
     for field, value in ((EXPONENT, STORED - 1), (LOW, 0), (HIGH, WHITE)):
@@ -129,23 +164,5 @@ def _put(pixels: Tensor, planes: Planes) -> None:
     blocks, _, _, pairs, lanes, _ = planes.array.shape
     padded = np.zeros((blocks * lanes, planes.side, 2 * pairs), np.int16)
     padded[: len(pixels), :, : planes.side] = pixels.numpy()
-    theirs = padded.reshape(blocks, lanes, planes.side, pairs, 2).transpose(0, 2, 3, 1, 4)
-    planes.array[:, 0, : planes.side] = theirs
-
-
-def _spread(gradient: Tensor, planes: Planes) -> None:
-    """Store the gradient of the averages, float32 [N, C], at each place of the last cell."""
-    count, channels = gradient.shape
-    numbers = (gradient.double() / torch.tensor(float(planes.side**2), dtype=torch.float64)).float()
-    exponents = exponent_of(numbers.abs())
-    blocks = len(planes.array)
-
-    def by_block(values: Tensor, missing: int) -> np.ndarray:
-        whole = np.full((blocks * LANES, channels), missing, np.int16)
-        whole[:count] = values.numpy()
-        return whole.reshape(blocks, LANES, channels).transpose(0, 2, 1)
-
-    integers = by_block(rounded(numbers, STORED, exponents), 0)
-    planes.array[:, :channels, : planes.side] = integers[:, :, None, None, :, None]
-    for field, values in ((EXPONENT, by_block(exponents, SMALLEST)), (LOW, integers), (HIGH, integers)):
-        planes.field(field)[:] = values
+    words = padded.view(np.int32).reshape(blocks, lanes, planes.side, pairs)
+    planes.array.view(np.int32)[:, 0, : planes.side, :, :, 0] = words.transpose(0, 2, 3, 1)

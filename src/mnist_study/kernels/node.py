@@ -3,13 +3,14 @@
 import numpy as np
 from torch import Tensor, nn
 
-from mnist_study.core.arithmetic.chain import SHARES, dropped_shares
+from mnist_study.core.arithmetic.chain import SHARES, dropped_shares, value_count
 from mnist_study.core.arithmetic.fixed_point import GRADIENT, VALUE
 from mnist_study.core.arithmetic.network import Cell
+from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.kernels import chain, convolution, norm, weights
 from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import LANES
-from mnist_study.kernels.planes import Numbers, Pairs, Planes, stored
+from mnist_study.kernels.planes import Batch, Numbers, Pairs, Planes, stored
 
 NO_FLOOR = float(np.finfo(np.float32).min)
 LARGEST_SUM = 2**31 - 1
@@ -58,117 +59,127 @@ class Bounds:
 class Source:
     """What a convolution's input is made of: planes and the chain behind them; for the first one, the pixels."""
 
-    def __init__(self, planes: Planes, blocks: int, *, last_floor: float, dropped: int, pool: bool) -> None:
+    def __init__(self, planes: Planes, batch: Batch, *, last_floor: float, dropped: int, pool: bool) -> None:
         size = stored(planes.channels)
-        self.planes, self.last_floor, self.dropped, self.pool = planes, last_floor, dropped, pool
-        self.scale, self.shift = Numbers(size), Numbers(size)
-        self.keys = [Numbers(blocks, LANES, kind=np.uint32) for _ in range(2)]
+        self.planes, self.dropped, self.pool = planes, dropped, pool
+        self.side = planes.side // 2 if pool else planes.side
+        self.scale, self.shift, self.stream = Numbers(size), Numbers(size), Numbers(2, kind=np.uint32)
+        self.ends = [self.scale.buffer, self.shift.buffer, last_floor]
+        dropout = [self.stream.buffer, batch.numbers.buffer, dropped]
+        self.arguments = [*planes.arguments, *self.ends, *dropout]  # of a kernel, for the chain
 
-    def arguments(self) -> list[object]:
-        """Give the chain's arguments of a kernel."""
-        keys = [key.buffer for key in self.keys]
-        return [*self.planes.arguments, self.scale.buffer, self.shift.buffer, self.last_floor, *keys, self.dropped]
-
-    def fill(self, pairs: Pairs, bounds: Buffer, *, training: bool) -> None:
-        """Go through the chain."""
-        kernel = chain.values(drops=self.dropped > 0 and training, pools=self.pool)
-        kernel(*self.arguments(), bounds, pairs.inner_buffer)
+    def drops(self, *, training: bool) -> bool:
+        """Tell whether there is dropout."""
+        return training and self.dropped > 0
 
 
 class Node:
-    """A cell's memory for so many blocks of images of `side`."""
+    """A cell's memory for a batch; `bounds` are those of what it takes and of what it gives."""
 
-    def __init__(self, cell: Cell, side: int, blocks: int) -> None:
+    def __init__(self, cell: Cell, source: Source, filters: Filters, bounds: list[Buffer], batch: Batch) -> None:
         layer = cell.convolution
         size, padding, channels = layer.kernel_size[0], int(layer.padding[0]), layer.out_channels
         self.cell, self.layer, self.channels = cell, layer, channels
-        self.side = side + 2 * padding - size + 1
-        self.pooled_side = self.side // 2 if cell.pool else self.side
-        self.x = Pairs(blocks, layer.in_channels, side, padding)
-        self.q = Planes(blocks, channels, self.side)
+        self.source, self.filters, self.bounds, self.batch = source, filters, bounds, batch
+        self.side = source.side + 2 * padding - size + 1
+        self.x = Pairs(batch.blocks, layer.in_channels, source.side, padding)
+        self.q = Planes(batch.blocks, channels, self.side)
         dropped = dropped_shares(cell.dropout) if cell.dropout > 0 else 0
         self.factor = SHARES / (SHARES - dropped)
         floor = 0.0 if cell.last_relu else NO_FLOOR
-        self.result = Source(self.q, blocks, last_floor=floor, dropped=dropped, pool=cell.pool)
+        self.result = Source(self.q, batch, last_floor=floor, dropped=dropped, pool=cell.pool)
         self.first_floor = 0.0 if cell.first_relu else NO_FLOOR
+        self.given_bias = None if layer.bias is None else layer.bias.detach().numpy()
         self.bias = Numbers(stored(channels))
         self.wide = [Numbers(channels, kind=np.float64) for _ in range(3)]  # mean, inverse, scale
-        self.norm = []
+        self.norm, self.batches = [], None
         if cell.norm is not None:
             norm_ = cell.norm
             self.norm = [memory(t) for t in (norm_.running_mean, norm_.running_var, norm_.weight, norm_.bias)]
-        self.chain = [numbers.first(channels) for numbers in (self.result.scale, self.result.shift)]
+            self.batches = norm_.num_batches_tracked
+        self.coefficients = [numbers.buffer for numbers in self.wide]
+        self.coefficients += [numbers.first(channels) for numbers in (self.result.scale, self.result.shift)]
 
-    def forward(
-        self, source: Source, filters: Filters, bounds: list[Buffer], present: Numbers, *, training: bool
-    ) -> None:
-        """Convolve what the source gives and set the coefficients of the chain; `bounds` are before and after."""
-        source.fill(self.x, bounds[0], training=training)
-        if self.layer.bias is not None:
-            self.bias.array[: self.channels] = self.layer.bias.detach().numpy()
+    def begin(self, images: int, stream: Key) -> None:
+        """Prepare for a batch of training; raises UserError where `value_count` does."""
+        if self.result.dropped:
+            self.result.stream.array[:] = [int(word) for word in stream]
+        if self.batches is not None:
+            value_count(images, self.side, self.side)
+            self.batches += 1
+
+    def forward(self, *, training: bool) -> None:
+        """Convolve what the source gives and set the coefficients of the chain."""
+        kernel = chain.values(drops=self.source.drops(training=training), pools=self.source.pool)
+        kernel(*self.source.arguments, self.bounds[0], self.x.inner_buffer)
+        if self.given_bias is not None:
+            self.bias.array[: self.channels] = self.given_bias
         statistics = training and bool(self.norm)
-        filters.convolve(self.x, bounds[0], self.bias.buffer, self.first_floor, self.q, statistics=statistics)
-        self._set_chain(present, training=training)
-        scale, shift = self.result.scale.buffer, self.result.shift.buffer
-        norm.bounds()(self.q.buffer, self.side, scale, shift, self.result.last_floor, bounds[1])
+        self.filters.convolve(self.x, self.bounds[0], self.bias.buffer, self.first_floor, self.q, statistics=statistics)
+        self._set_chain(training=training)
+        norm.bounds()(self.q.buffer, self.side, *self.result.ends, self.bounds[1])
 
-    def _set_chain(self, present: Numbers, *, training: bool) -> None:
+    def _set_chain(self, *, training: bool) -> None:
         factor = self.factor if training else 1.0
-        results = [*(numbers.buffer for numbers in self.wide), *self.chain]
         if not self.norm:
             self.result.scale.array[: self.channels] = factor
         elif training:
-            count = float(present.array.sum()) * self.side**2
-            norm.batch()(self.q.buffer, self.side, present.buffer, count, factor, *self.norm, *results, *self.norm[:2])
+            planes, count = [self.q.buffer, self.side, self.batch.present.buffer], self.batch.count * self.side**2
+            norm.batch()(*planes, count, factor, *self.norm, *self.coefficients, *self.norm[:2])
         else:
-            norm.running()(factor, *self.norm, *results)
+            norm.running()(factor, *self.norm, *self.coefficients)
 
 
 class BackwardNode:
-    """The memory of a cell's backward pass. `gradient` is that of what the cell gives."""
+    """The memory of a cell's backward pass. `gradient` is that of what the cell gives; `bounds` are those of `z`.
 
-    def __init__(self, node: Node, blocks: int) -> None:
-        channels, size, padding = node.channels, node.layer.kernel_size[0], node.x.border
-        self.node = node
-        self.gradient = Planes(blocks, channels, node.pooled_side)
+    `before` is the cell before it and `filters` its own ones, turned; the first cell has none.
+    """
+
+    def __init__(self, node: Node, bounds: Buffer, before: "BackwardNode | None", filters: Filters | None) -> None:
+        channels, size, blocks = node.channels, node.layer.kernel_size[0], node.batch.blocks
+        self.node, self.bounds, self.before, self.filters = node, bounds, before, filters
+        self.nothing = Numbers(stored(node.layer.in_channels)).buffer
+        self.gradient = Planes(blocks, channels, node.result.side)
         self.sums = [Numbers(blocks, channels, LANES, kind=np.int32).buffer for _ in range(3)]
-        self.z = Pairs(blocks, channels, node.side, size - 1 - padding)
-        self.coefficients = [Numbers(stored(channels)) for _ in range(3)]  # of the gradient, of the value, constant
-        self.coefficients[0].array[:channels] = node.factor
-        self.norm_gradients = [Numbers(channels, kind=np.float64) for _ in range(2)]
-        self.weight = Numbers(blocks, *node.layer.weight.shape, kind=np.float64)
-        self.bias, self.grid = Numbers(channels, kind=np.float64), Numbers(size, kind=np.float64)
-        self.results = [numbers.buffer for numbers in self.norm_gradients]
-        self.results += [numbers.first(channels) for numbers in self.coefficients]
+        self.z = Pairs(blocks, channels, node.side, size - 1 - node.x.border)
+        coefficients = [Numbers(stored(channels)) for _ in range(3)]  # of the gradient, of the value, constant
+        coefficients[0].array[:channels] = node.factor
+        self.coefficients = [numbers.buffer for numbers in coefficients]
+        self.of_norm = [Numbers(channels, kind=np.float64) for _ in range(2)]
+        self.norm_results = [numbers.buffer for numbers in self.of_norm]
+        self.norm_results += [numbers.first(channels) for numbers in coefficients]
+        rows = max(1, min(weights.PRODUCTS // (2 * ((node.side + 1) // 2)), node.side))
+        self.rows = [rows, -(-node.side // rows)]  # summed up in 32 bits, groups of them
+        self.weight, self.bias = Numbers(*node.layer.weight.shape, kind=np.float64), Numbers(channels, kind=np.float64)
 
-    def backward(self, bounds: Buffer, own_bounds: Buffer, present: Numbers) -> dict[Tensor, np.ndarray]:
-        """Compute the gradient before the chain, in `z`, whose bounds it sets, and those of the parameters."""
-        node, gradients = self.node, {}
-        cell, side = node.cell, node.side
-        kinds = {"drops": node.result.dropped > 0, "pools": cell.pool}
-        planes = [*node.result.arguments(), *self.gradient.arguments]
+    def gradients(self) -> dict[Tensor, Numbers]:
+        """Give the memory of the parameters' gradients."""
+        cell, layer = self.node.cell, self.node.layer
+        named: dict[Tensor, Numbers] = {layer.weight: self.weight}
+        if layer.bias is not None:
+            named[layer.bias] = self.bias
         if cell.norm is not None:
-            count = float(present.array.sum()) * side**2
-            chain.sums(**kinds)(*planes, *self.sums)
-            units = [*self.gradient.arguments[1:], node.q.buffer, side]
-            wide = [numbers.buffer for numbers in node.wide]
-            norm.backward()(*self.sums, *units, present.buffer, count, node.factor, *wide, *self.results)
-            parameters = cell.norm.weight, cell.norm.bias
-            gradients |= {p: numbers.array for p, numbers in zip(parameters, self.norm_gradients, strict=True)}
-        coefficients = [numbers.buffer for numbers in self.coefficients]
-        floor = 0 if cell.first_relu else -(2**15)
-        norm.backward_bounds()(*self.gradient.arguments[1:], node.q.buffer, side, *coefficients, floor, own_bounds)
-        chain.gradients(**kinds)(*planes, *coefficients, floor, own_bounds, self.z.inner_buffer)
-        gradients[node.layer.weight] = self._weight(bounds, own_bounds, present)
-        if node.layer.bias is not None:
-            weights.bias()(self.z.inner_buffer, own_bounds, present.buffer, side, self.bias.buffer)
-            gradients[node.layer.bias] = self.bias.array
-        return gradients
+            named |= {cell.norm.weight: self.of_norm[0], cell.norm.bias: self.of_norm[1]}
+        return named
 
-    def _weight(self, bounds: Buffer, own_bounds: Buffer, present: Numbers) -> np.ndarray:
-        side = self.node.side
-        rows = max(1, min(weights.PRODUCTS // (2 * ((side + 1) // 2)), side))
-        arguments = [self.node.x.buffer, self.z.inner_buffer, bounds, own_bounds, present.buffer]
-        kernel = weights.filters(self.node.layer.kernel_size[0])
-        kernel(*arguments, side, rows, -(-side // rows), self.weight.buffer, self.grid.buffer)
-        return self.weight.array.sum(0) * self.grid.array[0]
+    def backward(self) -> None:
+        """Compute the gradients before the chain, in `z`, of the parameters, and of what the cell before it gives."""
+        node, side, present = self.node, self.node.side, self.node.batch.present.buffer
+        kinds = {"drops": node.result.dropped > 0, "pools": node.cell.pool}
+        planes = [*node.result.arguments, *self.gradient.arguments]
+        units = [*self.gradient.arguments[1:], node.q.buffer, side]
+        if node.norm:
+            chain.sums(**kinds)(*planes, *self.sums)
+            given = [*self.sums, *units, present, node.batch.count * side**2, node.factor, *node.coefficients[:3]]
+            norm.backward()(*given, *self.norm_results)
+        floor = 0 if node.cell.first_relu else -(2**15)
+        norm.backward_bounds()(*units, *self.coefficients, floor, self.bounds)
+        chain.gradients(**kinds)(*planes, *self.coefficients, floor, self.bounds, self.z.inner_buffer)
+        given = [self.z.inner_buffer, node.bounds[0], self.bounds, present, side]
+        weights.filters(node.layer.kernel_size[0])(node.x.buffer, *given, *self.rows, self.weight.buffer)
+        if node.layer.bias is not None:
+            weights.bias()(self.z.inner_buffer, self.bounds, present, side, self.bias.buffer)
+        if self.before is not None and self.filters is not None:
+            arriving = self.before.gradient
+            self.filters.convolve(self.z, self.bounds, self.nothing, NO_FLOOR, arriving, statistics=False)

@@ -32,6 +32,19 @@ def stored(channels: int) -> int:
     return -(-channels // CHANNELS_AT_ONCE) * CHANNELS_AT_ONCE
 
 
+class Batch:
+    """Which places hold an image, float64 [blocks][16], and how many; the images' numbers among all, for dropout."""
+
+    def __init__(self, blocks: int) -> None:
+        self.present, self.numbers = Numbers(blocks, LANES, kind=np.float64), Numbers(blocks, LANES, kind=np.uint32)
+        self.blocks, self.count = blocks, 0.0
+
+    def begin(self, count: int) -> None:
+        """Let the first places hold images."""
+        self.present.array.reshape(-1)[:] = np.arange(self.present.array.size) < count
+        self.count = float(count)
+
+
 class Planes:
     """Integers of 16 bits [blocks, channels, rows, pairs of columns, 16 images, 2].
 

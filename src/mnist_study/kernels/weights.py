@@ -26,16 +26,21 @@ from mnist_study.kernels.kernel import (
 PRODUCTS = 128  # of 14 and 12 bits, which stay below 2^31
 
 
-def ratios(exponents: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple[hl.Func, hl.Expr]:
+def unit(bounds: hl.ImageParam, bits: int) -> hl.Expr:
+    """Give the unit of an image's integers of so many bits, float64."""
+    return hl.f64(power(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (bits - 1)))
+
+
+def ratios(units: hl.Expr, present: hl.ImageParam, blocks: hl.Expr) -> tuple[hl.Func, hl.Expr]:
     """Give each image's unit in units of the grid, 0 where there is no image, and the grid: powers of two, float64."""
-    unit, largest, ratio = hl.Func("unit"), hl.Func("largest"), hl.Func("ratio")
+    each, largest, ratio = hl.Func("each"), hl.Func("largest"), hl.Func("ratio")
     image = hl.RDom([(0, LANES), (0, blocks)], "image")
-    unit[LANE, BLOCK] = hl.f64(power(exponents)) * present[LANE, BLOCK]
+    each[LANE, BLOCK] = units * present[LANE, BLOCK]
     largest[()] = hl.f64(0.0)
-    largest[()] = hl.max(largest[()], unit[image.x, image.y])
+    largest[()] = hl.max(largest[()], each[image.x, image.y])
     grid = largest[()] * hl.f64(2.0**-GRID)
-    ratio[LANE, BLOCK] = unit[LANE, BLOCK] / grid
-    for func in (unit, largest, ratio):
+    ratio[LANE, BLOCK] = each[LANE, BLOCK] / grid
+    for func in (each, largest, ratio):
         func.compute_root()
     return ratio, grid
 
@@ -46,7 +51,7 @@ def filters(size: int) -> Description:
 
     Arguments: pairs of the values with their border; inner pairs of the gradient; the bounds of values and gradients,
     float32 [blocks][16]; present; side of the gradient, rows that may be summed up in 32 bits, groups of so many rows.
-    Results: float64 [blocks][out][in][row][column], to be added up over the blocks, and the grid, float64 [1].
+    Result: float64 [out][in][row][column].
     """
     x, z = hl.ImageParam(I16, 6, "x"), hl.ImageParam(I16, 6, "z")
     bounds = [hl.ImageParam(F32, 2, name) for name in ("value_bounds", "gradient_bounds")]
@@ -55,12 +60,11 @@ def filters(size: int) -> Description:
         *(hl.Param(I32, n) for n in ("side", "rows", "groups")),
     )
     kx, ky, source, target, group = (hl.Var(name) for name in ("kx", "ky", "source", "target", "group"))
-    values, slopes, part, whole, out, grid_out = (
-        hl.Func(n) for n in ("values", "slopes", "part", "whole", "out", "grid")
+    values, slopes, part, whole, of_block, out = (
+        hl.Func(n) for n in ("values", "slopes", "part", "whole", "of_block", "out")
     )
-    bits = [VALUE - 1, GRADIENT - 1]
-    exponents = sum((exponent_of(b[LANE, BLOCK], SMALLEST) - n for b, n in zip(bounds, bits, strict=True)), hl.i32(0))
-    ratio, grid = ratios(exponents, present, present.dim(1).extent())
+    units = unit(bounds[0], VALUE) * unit(bounds[1], GRADIENT)
+    ratio, grid = ratios(units, present, present.dim(1).extent())
 
     last_column, last_row = x.dim(2).extent() - 1, x.dim(3).extent() - 1
     last_pair, last_target = x.dim(4).extent() - 1, z.dim(4).extent() - 1
@@ -87,33 +91,34 @@ def filters(size: int) -> Description:
     whole[of_image] = hl.f64(0.0)
     whole[of_image] += hl.f64(part[LANE, kx, source, target, ky, each.x, BLOCK])
     lane = hl.RDom([(0, LANES)], "lane_of_sum")
-    out[kx, ky, source, target, BLOCK] = hl.f64(0.0)
-    out[kx, ky, source, target, BLOCK] += hl.strict_float(
+    of_block[kx, ky, source, target, BLOCK] = hl.f64(0.0)
+    of_block[kx, ky, source, target, BLOCK] += hl.strict_float(
         hl.round(whole[lane.x, kx, source, target, ky, BLOCK] * ratio[lane.x, BLOCK])
     )
-    grid_out[kx] = grid
+    blocks = hl.RDom([(0, present.dim(1).extent())], "blocks").x
+    out[kx, ky, source, target] = hl.sum(of_block[kx, ky, source, target, blocks]) * grid
 
     sources, targets = (2, 4) if has_wide_vectors() else (1, 2)
     sources_, source_, targets_, target_ = (hl.Var(name) for name in ("sources", "of_sources", "targets", "of_targets"))
-    out.compute_root().parallel(BLOCK)
-    stage = out.update().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
+    of_block.compute_root().parallel(BLOCK)
+    stage = of_block.update().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
     stage.split(target, targets_, target_, targets, hl.TailStrategy.GuardWithIf)
     stage.reorder(lane.x, kx, source_, target_, ky, targets_, sources_, BLOCK).parallel(BLOCK)
-    whole.compute_at(out, ky).bound_extent(kx, size).bound_extent(source, sources).bound_extent(target, targets)
+    whole.compute_at(of_block, ky).bound_extent(kx, size).bound_extent(source, sources).bound_extent(target, targets)
     whole.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     adds = whole.update().reorder(LANE, kx, source, target, ky, each.x, BLOCK)
     adds.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     part.compute_at(whole, each.x).vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     products = part.update().reorder(two, LANE, kx, source, target, pair, row).atomic().vectorize(two)
     products.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
-    slopes.compute_at(out, BLOCK).bound_extent(TWO, 2).reorder_storage(*slope_at).reorder(*slope_at)
+    slopes.compute_at(of_block, BLOCK).bound_extent(TWO, 2).reorder_storage(*slope_at).reorder(*slope_at)
     slopes.vectorize(LANE, LANES).unroll(TWO).align_bounds(target, max(targets, 2))
-    values.compute_at(out, sources_).bound_extent(TWO, 2).reorder_storage(*value_at).reorder(*value_at)
+    values.compute_at(of_block, sources_).bound_extent(TWO, 2).reorder_storage(*value_at).reorder(*value_at)
     values.vectorize(LANE, LANES).unroll(TWO)
     lay_out(x, 2, LANES)
     z.dim(0).set_bounds(0, 2).set_stride(1)
     z.dim(1).set_bounds(0, LANES).set_stride(2)
-    return hl.Pipeline([out, grid_out]), [x, z, *bounds, present, side, rows, groups]
+    return out, [x, z, *bounds, present, side, rows, groups]
 
 
 @compiled
@@ -125,7 +130,7 @@ def bias() -> Description:
     z, bounds, present = hl.ImageParam(I16, 6, "z"), hl.ImageParam(F32, 2, "bounds"), hl.ImageParam(F64, 2, "present")
     side, target = hl.Param(I32, "side"), hl.Var("target")
     own, total, image, out = (hl.Func(name) for name in ("own", "total", "image", "out"))
-    ratio, grid = ratios(exponent_of(bounds[LANE, BLOCK], SMALLEST) - (GRADIENT - 1), present, present.dim(1).extent())
+    ratio, grid = ratios(unit(bounds, GRADIENT), present, present.dim(1).extent())
     place = hl.RDom([(0, 2), (0, side), (0, side)], "place")
     at = [LANE, TWO, PAIR, BLOCK]
     total[at] = hl.i32(0)

@@ -28,7 +28,7 @@ from mnist_study.kernels.planes import Numbers, Pairs, Planes
 q, scale, shift, bounds, out = Planes(40, 8, 28), Numbers(8), Numbers(8), Numbers(40, 16), Pairs(40, 8, 14, 1)
 q.array[:] = np.random.default_rng(0).integers(-30000, 30000, q.array.shape)
 q.field(0)[:], scale.array[:] = 15, 1e-4
-keys = [Numbers(40, 16, kind=np.uint32).buffer for _ in range(2)]
+keys = [Numbers(*shape, kind=np.uint32).buffer for shape in ((2,), (40, 16))]
 kernels = norm.bounds(), chain.values(drops=False, pools=True)
 kernels[0](q.buffer, 28, scale.buffer, shift.buffer, 0.0, bounds.buffer)
 kernels[1](*q.arguments, scale.buffer, shift.buffer, 0.0, *keys, 0, bounds.buffer, out.inner_buffer)

@@ -2,7 +2,6 @@
 
 import copy
 
-import halide as hl
 import numpy as np
 import pytest
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from mnist_study.core.arithmetic import head, network, optimiser, step
 from mnist_study.core.arithmetic.fixed_point import STORED, unit
 from mnist_study.core.arithmetic.reference import Reference
+from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.head import backward, logits, loss
 from mnist_study.kernels.network import Training
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Planes
@@ -70,7 +70,7 @@ def test_logits(count: int, classes: int, kind: str):
     layer.weight[0], layer.bias[0] = 0.0, -0.0
     given = by_lane(averages)
     out = np.zeros((len(given), classes, 16), np.float32)
-    logits()(*map(hl.Buffer, (given, layer.weight.numpy(), layer.bias.numpy(), out)))
+    logits()(*map(Buffer, (given, layer.weight.numpy(), layer.bias.numpy(), out)))
     assert same(by_image(out, count), head.logits(layer, averages))
 
 
@@ -84,8 +84,8 @@ def test_loss_and_slope(count: int, classes: int, kind: str, smoothing: float):
     losses, predicted = (np.zeros((batch.blocks, 16), np.int64) for _ in range(2))
     slope = np.ones((batch.blocks, classes, 16))
     wanted = by_lane(labels.view(-1, 1))[:, 0]
-    results = map(hl.Buffer, (losses, predicted, slope))
-    loss()(hl.Buffer(given), hl.Buffer(wanted), batch.present.buffer, smoothing, *results)
+    results = map(Buffer, (losses, predicted, slope))
+    loss()(Buffer(given), Buffer(wanted), batch.present.buffer, smoothing, *results)
     expected = head.loss_and_slope(scores, labels, smoothing)
     assert same(torch.from_numpy(losses).flatten()[:count], expected[0])
     assert torch.equal(by_image(slope, count), expected[1])
@@ -105,11 +105,11 @@ def test_backward(count: int, classes: int, kind: str, has_layer: bool):
     batch.begin(count)
     given *= batch.present.array[:, None]
     planes, layer = Planes(batch.blocks, channels, side), linear(channels, classes) if has_layer else None
-    arguments, results = [hl.Buffer(given), side], [planes.array[:, :channels]]
+    arguments, results = [Buffer(given), side], [planes.array[:, :channels]]
     if layer is not None:
-        arguments += [hl.Buffer(by_lane(averages)), hl.Buffer(layer.weight.numpy()), batch.present.buffer]
+        arguments += [Buffer(by_lane(averages)), Buffer(layer.weight.numpy()), batch.present.buffer]
         results += [np.zeros((classes, channels)), np.zeros(classes)]
-    backward(linear=has_layer)(*arguments, *map(hl.Buffer, results))
+    backward(linear=has_layer)(*arguments, *map(Buffer, results))
     gradient, gradients = head.backward(layer, averages, slope)
     expected = head.spread(gradient, torch.Size((count, channels, side, side)))
     q = torch.from_numpy(planes.array[:, :channels, :side]).permute(0, 4, 1, 2, 3, 5).flatten(4).flatten(0, 1)

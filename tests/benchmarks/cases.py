@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from mnist_study.augmentation import with_kinds
 from mnist_study.configure import describe, params
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.recipe import Recipe
@@ -13,7 +15,7 @@ from mnist_study.running import pool
 from tests.benchmarks.digits import ROOT
 
 PARAMS = ROOT / "params.yaml"
-ENGINES = ["plain", "plain_parallel", "torch", "fast"]
+ENGINES = ["plain", "plain_parallel", "torch", "fast", "exact"]
 ARCHITECTURES = ["vanilla", "dropout", "transition_fc", "transition", "two_pool", "one_pool"]
 BATCH_SIZES = [64, 128]
 CORES = pool.workers()
@@ -58,12 +60,7 @@ def all_cases() -> list[Case]:
 
 def missing(engine: str) -> str:
     """Say why an engine cannot run here, or nothing where it can."""
-    try:
-        if engine == "fast":
-            from mnist_study.train.engines.fast import FastEngine  # noqa: F401 - whether there is one
-    except ImportError as error:
-        return str(error)
-    return ""
+    return "Halide is not installed" if engine in ("fast", "exact") and find_spec("halide") is None else ""
 
 
 @cache
@@ -76,7 +73,7 @@ def plan() -> params.Plan:
 def policy() -> Policy:
     """Give affine_jitter of params.yaml."""
     ranges = plan().policies["affine_jitter"].ranges()
-    return Policy(MEAN, SD, {name: (low, high) for name, (low, high) in ranges.items()})
+    return with_kinds(Policy(MEAN, SD, {name: (low, high) for name, (low, high) in ranges.items()}))
 
 
 def recipe(case: Case, **changes: Any) -> Recipe:

@@ -18,7 +18,8 @@ from tests.benchmarks.digits import ROOT
 TARGET = ROOT / "build" / "bench.json"
 WIDTH = 140
 BUSY = 0.1  # the share of the cores that others may have at work beside a case
-CAPTION = """augment: its share of the time of our training (goal: at most 8 % of fast's)
+CAPTION = """share: of the rate of GEMM; of exact: of 16-bit multiply-adds in registers
+augment: its share of the time of our training (goal: at most 8 % of fast's, 5 % of exact's)
 *: other processes were at work just before or after, so this figure says little"""
 OURS = [engine for engine in ENGINES if not engine.startswith("plain")]
 Row = dict[str, float | None]
@@ -63,6 +64,10 @@ class Figures:
         for precision, rates in machine.gemm_rates().items():
             told = ", ".join(f"{rate:,.0f} ({team})" for team, rate in rates.items())
             console.print(f"GEMM {precision}, GFLOP/s: {told}")
+        if any(key.startswith("exact/") for key in self.rows):
+            console.print(
+                f"16-bit multiply-adds in registers, GFLOP/s: {machine.instruction_rate(CORES):,.0f} (all cores)"
+            )
         for name, milliseconds in self.augment_ms.items():
             console.print(f"augmenting 1,024 images on one thread, {name}: {milliseconds:,.1f} ms")
         for engine, start in self.starts.items():
@@ -75,7 +80,7 @@ class Figures:
         table = Table(
             box=SIMPLE,
             show_edge=False,
-            title="images per second, ratio to plain, share of the GEMM rate",
+            title="images per second, ratio to plain, share of the machine's rate",
             caption=CAPTION,
         )
         table.add_column("network", no_wrap=True)
@@ -97,7 +102,7 @@ def cell(row: Row | None) -> str:
     ratio = row["ratio_to_plain"]
     told = "-" if ratio is None else f"{ratio:.1f}x"
     mark = "*" if (row["busy_beside"] or 0) > BUSY else ""
-    return f"{mark}{row['images_per_second']:,.0f} {told:>6} {percent(row['share_of_gemm']):>6}"
+    return f"{mark}{row['images_per_second']:,.0f} {told:>6} {percent(row['share_of_rate']):>6}"
 
 
 def percent(share: float | None) -> str:

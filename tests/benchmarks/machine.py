@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tests.benchmarks.cases import CORES
@@ -78,6 +79,16 @@ def gemm_rates() -> dict[str, dict[str, float]]:
     }
 
 
+@cache
+def instruction_rate(processes: int) -> float:
+    """Measure the GFLOP/s of multiply-adds of pairs of 16-bit integers in registers, the sum over processes.
+
+    They are made by Halide, as those of `exact` are.
+    """
+    with together(_multiply_integers, [()] * processes) as one_round:
+        return round(sum(one_round()), 1)
+
+
 def _together(precision: str, processes: int, threads: int) -> float:
     with together(_multiply, [(precision, threads)] * processes) as one_round:
         return sum(one_round())
@@ -97,3 +108,31 @@ def _multiply(pipe: Connection, precision: str, threads: int) -> None:
             torch.mm(a, b, out=out)
             shortest = min(shortest, time.perf_counter() - begun)
         best = 2 * SIDE**3 / shortest / 1e9
+
+
+def _multiply_integers(pipe: Connection) -> None:
+    """As `_multiply`, 16 lanes of a vector by 24 pairs: sums that stay in registers, if there are 32."""
+    import halide as hl  # not everywhere
+
+    lanes, many, times = 16, 24 if "avx512bw" in _cpuinfo("flags").split() else 10, 200_000
+    lane, number = hl.Var("lane"), hl.Var("number")
+    one, other = hl.ImageParam(hl.Int(16), 2), hl.ImageParam(hl.Int(16), 2)
+    total, out, pair = hl.Func("total"), hl.Func("out"), hl.RDom([(0, 2), (0, times)], "pair")
+    total[lane, number] = hl.i32(0)
+    total[lane, number] += hl.i32(one[pair.x, number]) * hl.i32(other[pair.x, lane])
+    out[lane, number] = total[lane, number]
+    out.bound(lane, 0, lanes).bound(number, 0, many).vectorize(lane, lanes).unroll(number)
+    total.compute_at(out, hl.Var.outermost()).vectorize(lane, lanes).unroll(number)
+    adds = total.update().reorder(pair.x, lane, number, pair.y).atomic().vectorize(pair.x)
+    adds.vectorize(lane, lanes).unroll(number)
+    kernel = out.compile_to_callable([one, other], hl.Target(f"{hl.get_host_target().to_string()}-no_asserts"))
+    given = [hl.Buffer(np.ones((rows, 2), np.int16)) for rows in (many, lanes)]
+    result = hl.Buffer(np.zeros((many, lanes), np.int32))
+    best: float | None = None
+    while True:
+        answer(pipe, best)
+        shortest, end = float("inf"), time.perf_counter() + SECONDS
+        while (begun := time.perf_counter()) < end:
+            kernel(*given, result)
+            shortest = min(shortest, time.perf_counter() - begun)
+        best = 4 * lanes * many * times / shortest / 1e9

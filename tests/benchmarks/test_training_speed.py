@@ -33,11 +33,13 @@ def replicas(case: Case) -> tuple[Callable[..., None], list[tuple]]:
     return our_replica.train_in_rounds, [(cases.recipe(case), cases.policy(), seed) for seed in seeds]
 
 
-def gemm_rate(case: Case) -> float | None:
+def rate(case: Case) -> float | None:
     """Give the machine's GFLOP/s with the processes, the threads and the precision of the case.
 
-    As in training, bf16 gives way to fp32 on a processor without it.
+    As in training, bf16 gives way to fp32 on a processor without it. For `exact` it is the rate of its instruction.
     """
+    if case.engine == "exact":
+        return machine.instruction_rate(case.replicas)
     precision = "fp32" if case.is_plain else cases.recipe(case).precision
     threads = machine.THREADS if case.engine == "plain" else 1
     rates = machine.gemm_rates()
@@ -52,10 +54,10 @@ def test_images_per_second(case: Case, benchmark: BenchmarkFixture, figures: Fig
     with together(*replicas(case)) as one_round:
         benchmark.pedantic(lambda: rounds.append(one_round()), rounds=ROUNDS, iterations=1)
     speed = max(sum(one.images / one.seconds for one in beside) for beside in rounds)  # as GEMM: the best of some
-    rate = gemm_rate(case)
+    most = rate(case)
     row: Row = {
         "images_per_second": round(speed, 1),
-        "share_of_gemm": round(speed * floating_point_operations(case.architecture) / rate / 1e9, 4) if rate else None,
+        "share_of_rate": round(speed * floating_point_operations(case.architecture) / most / 1e9, 4) if most else None,
     }
     if not case.is_plain:
         measured = [one for beside in rounds for one in beside]

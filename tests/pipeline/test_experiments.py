@@ -21,7 +21,7 @@ STORIES = (
     "Paths with non-ASCII letters",
 )
 DRAW = """\
-    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"))
+    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"), images.side)
     results = probabilities.measured(results, missed.labels, PREDICTIONS)
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 """
@@ -130,6 +130,12 @@ def draw_nothing(checkout: Checkout) -> None:
     checkout.edit("stages/report.py", DRAW, COUNT)
     checkout.repro()
     checkout.commit()
+
+
+def test_what_the_slow_tests_edit_is_there():
+    stage = (ROOT / "stages" / "report.py").read_text()
+    assert DRAW in stage
+    assert "import misses, outcomes" in stage
 
 
 def test_every_command_of_the_page_is_in_a_story_that_is_done_here():

@@ -16,7 +16,7 @@ from tests.benchmarks.cases import ARCHITECTURES, BATCH_SIZES, CORES, ENGINES, C
 from tests.benchmarks.digits import ROOT
 
 TARGET = ROOT / "build" / "bench.json"
-WIDTH = 140
+WIDTH = 170
 BUSY = 0.1  # the share of the cores that others may have at work beside a case
 CAPTION = """share: of the rate of GEMM; of exact: of 16-bit multiply-adds in registers
 augment: its share of the time of our training (goal: at most 8 % of fast's, 5 % of exact's)

@@ -73,8 +73,8 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     taken, units = hl.ImageParam(I16, 5, "filters"), hl.ImageParam(F32, 1, "units")
     bias = hl.ImageParam(F32, 1, "bias")
     floor, side, bits = hl.Param(F32, "floor"), hl.Param(I32, "side"), hl.Param(I32, "bits")
-    image, total, value, ends, exponent, q = (
-        hl.Func(name) for name in ("image", "total", "value", "ends", "exponent", "q")
+    image, total, value, ends_of_row, ends, exponent, q = (
+        hl.Func(name) for name in ("image", "total", "value", "ends_of_row", "ends", "exponent", "q")
     )
     place, channel = [LANE, COLUMN, ROW, CHANNEL, BLOCK], [LANE, CHANNEL, BLOCK]
     taps = hl.RDom([(0, 2), (0, size), (0, size), (0, pairs.dim(4).extent())], "taps")
@@ -86,10 +86,11 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     number = hl.f32(total[place]) * (image[LANE, BLOCK] * units[CHANNEL]) + bias[CHANNEL]
     value[place] = hl.max(hl.strict_float(number), floor)
 
-    every = hl.RDom([(0, side), (0, side)], "every")
-    met = value[LANE, every.x, every.y, CHANNEL, BLOCK]
-    ends[channel] = (hl.f32(3e38), hl.f32(-3e38))
-    ends[channel] = (hl.min(ends[channel][0], met), hl.max(ends[channel][1], met))
+    columns, rows, row = hl.RDom([(0, side)], "columns").x, hl.RDom([(0, side)], "rows").x, [LANE, ROW, CHANNEL, BLOCK]
+    met, of_row = value[LANE, columns, ROW, CHANNEL, BLOCK], ends_of_row[LANE, rows, CHANNEL, BLOCK]
+    ends_of_row[row] = ends[channel] = (hl.f32(3e38), hl.f32(-3e38))
+    ends_of_row[row] = (hl.min(ends_of_row[row][0], met), hl.max(ends_of_row[row][1], met))
+    ends[channel] = (hl.min(ends[channel][0], of_row[0]), hl.max(ends[channel][1], of_row[1]))
     low, high = ends[channel][0], ends[channel][1]
     exponent[channel] = frexp(hl.max(hl.abs(low), hl.abs(high)))  # above 60 the training has diverged
     limited = hl.clamp(exponent[channel], SMALLEST, LARGEST)
@@ -97,9 +98,8 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     def rounded(number: hl.Expr) -> hl.Expr:
         return hl.cast(I16, nearest(hl.strict_float(number * power(STORED - 1 - limited)), 2 ** (STORED - 1) - 1))
 
-    column = 2 * PAIR + TWO
-    theirs = rounded(value[LANE, hl.min(column, side - 1), ROW, CHANNEL, BLOCK])
-    q[AT] = hl.select(hl.likely(column < side), theirs, hl.cast(I16, 0))
+    even, odd = (rounded(value[LANE, 2 * PAIR + column, ROW, CHANNEL, BLOCK]) for column in (0, 1))
+    q[AT] = hl.select(TWO == 0, even, hl.select(hl.likely(side > 2 * PAIR + 1), odd, hl.cast(I16, 0)))
     fields = {EXPONENT: hl.cast(I16, exponent[channel]), LOW: rounded(low), HIGH: rounded(high)}
     sums = Sums(q, q, side)
     if statistics:
@@ -110,16 +110,18 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     at_once = COLUMNS_AT_ONCE if has_wide_vectors() else 1
     out.split(CHANNEL, many, few, CHANNELS_AT_ONCE, hl.TailStrategy.RoundUp)
     out.reorder(TWO, LANE, PAIR, ROW, few, many, BLOCK).fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
-    value.compute_at(out, many).split(COLUMN, left, right, at_once, hl.TailStrategy.GuardWithIf)
+    value.compute_at(out, many).split(COLUMN, left, right, at_once, hl.TailStrategy.RoundUp)
     value.bound_extent(CHANNEL, CHANNELS_AT_ONCE).reorder(LANE, right, CHANNEL, left, ROW, BLOCK)
     value.vectorize(LANE, LANES).unroll(CHANNEL).unroll(right)
     total.compute_at(value, left).bound_extent(COLUMN, at_once).bound_extent(CHANNEL, CHANNELS_AT_ONCE)
     total.vectorize(LANE, LANES).unroll(CHANNEL).unroll(COLUMN)
     products = total.update().reorder(two, LANE, COLUMN, CHANNEL, x, y, pair)
     products = products if wide else products.atomic().vectorize(two)
-    products.vectorize(LANE, LANES).unroll(COLUMN).unroll(CHANNEL)
+    products.vectorize(LANE, LANES).unroll(COLUMN).unroll(CHANNEL).unroll(x)
     image.compute_at(out, BLOCK).vectorize(LANE, LANES)
-    ends.compute_at(out, few).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    for func in (ends_of_row, ends):
+        func.compute_at(out, few).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+    ends_of_row.update().reorder(LANE, columns, ROW, CHANNEL, BLOCK)
     exponent.compute_at(out, few).vectorize(LANE, LANES)
     q.compute_at(out, few).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT).vectorize(LANE, LANES).unroll(TWO)
     if statistics:

@@ -10,7 +10,7 @@ from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.kernels import chain, convolution, norm, weights
 from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import LANES
-from mnist_study.kernels.planes import Batch, Numbers, Pairs, Planes, stored
+from mnist_study.kernels.planes import Batch, Numbers, Pairs, Planes, stored, zeros
 
 NO_FLOOR = float(np.finfo(np.float32).min)
 LARGEST_SUM = 2**31 - 1
@@ -52,7 +52,7 @@ class Bounds:
     """The largest magnitudes of images, float32 [blocks][16], one after another for the cells of a network."""
 
     def __init__(self, cells: int, blocks: int) -> None:
-        self.array = np.zeros((cells, blocks, LANES), np.float32)
+        self.array = zeros((cells, blocks, LANES), np.float32)
         self.buffers = [Buffer(part) for part in self.array]
 
 

@@ -10,16 +10,25 @@ from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import BLOCK, CHANNEL, I16, LANE, LANES, PAIR, ROW, TWO, lay_out
 
 CHANNELS_AT_ONCE, COLUMNS_AT_ONCE = 4, 4  # at most, by a convolution
+VECTOR = 64  # bytes of the longest
 FIELDS = 9  # 16-bit numbers behind a channel's last row, which say something about the channel
 EXPONENT, LOW, HIGH, SUM, PRODUCTS_LOW, PRODUCTS_HIGH = 0, 1, 2, 3, 5, 7  # of them; the last three take two places
 AT = [TWO, LANE, PAIR, ROW, CHANNEL, BLOCK]  # a place in planes
+
+
+def zeros(shape: tuple[int, ...], kind: type[np.generic]) -> np.ndarray:
+    """As numpy's, from an address that a vector of 64 bytes may have without crossing a line of the cache."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    memory = np.zeros(size + VECTOR, np.uint8)
+    start = -memory.ctypes.data % VECTOR
+    return memory[start : start + size].view(kind).reshape(shape)
 
 
 class Numbers:
     """A numpy array, and the same memory as kernels take it."""
 
     def __init__(self, *shape: int, kind: type[np.generic] = np.float32) -> None:
-        self.array = np.zeros(shape, kind)
+        self.array = zeros(shape, kind)
         self.buffer = Buffer(self.array)
 
     def first(self, count: int) -> Buffer:
@@ -56,7 +65,7 @@ class Planes:
         self.pairs = (side + 1) // 2
         rows = side + -(-FIELDS // (2 * self.pairs))
         shape = blocks, stored(channels), rows, self.pairs, LANES, 2
-        self.array = np.zeros(shape, np.int16)
+        self.array = zeros(shape, np.int16)
         self.buffer = Buffer(self.array)
         self.words = Buffer(self.array.view(np.int32)[..., 0])
         self.arguments = [self.words, self.buffer, side]
@@ -89,7 +98,7 @@ class Pairs:
         self.border = border
         whole = side + 2 * border
         columns = whole + COLUMNS_AT_ONCE - 1
-        self.array = np.zeros((blocks, (channels + 1) // 2, whole, columns, LANES, 2), np.int16)
+        self.array = zeros((blocks, (channels + 1) // 2, whole, columns, LANES, 2), np.int16)
         inner = slice(border, border + side)
         self.inner = self.array[:, :, inner, inner]
         self.buffer, self.inner_buffer = Buffer(self.array), Buffer(self.inner)

@@ -60,24 +60,18 @@ def filters(size: int) -> Description:
         *(hl.Param(I32, n) for n in ("side", "rows", "groups")),
     )
     kx, ky, source, target, group = (hl.Var(name) for name in ("kx", "ky", "source", "target", "group"))
-    values, slopes, part, whole, of_block, out = (
-        hl.Func(n) for n in ("values", "slopes", "part", "whole", "of_block", "out")
+    values, slopes, part, whole, counted, of_block, out = (
+        hl.Func(n) for n in ("values", "slopes", "part", "whole", "counted", "of_block", "out")
     )
     units = unit(bounds[0], VALUE) * unit(bounds[1], GRADIENT)
     ratio, grid = ratios(units, present, present.dim(1).extent())
 
-    last_column, last_row = x.dim(2).extent() - 1, x.dim(3).extent() - 1
-    last_pair, last_target = x.dim(4).extent() - 1, z.dim(4).extent() - 1
-    value_at = [TWO, LANE, COLUMN, ROW, source, BLOCK]
-    there = hl.min(COLUMN + TWO, last_column), hl.min(ROW, last_row)
-    values[value_at] = x[source % 2, LANE, *there, hl.min(source // 2, last_pair), BLOCK]
-    slope_at = [TWO, LANE, PAIR, ROW, target, BLOCK]
-    column = 2 * PAIR + TWO
-    inside = hl.likely(column < side) & hl.likely(side > ROW)
-    theirs = z[
-        target % 2, LANE, hl.min(column, side - 1), hl.min(ROW, side - 1), hl.min(target // 2, last_target), BLOCK
-    ]
-    slopes[slope_at] = hl.select(inside, theirs, hl.cast(I16, 0))
+    value_at, slope_at = [TWO, LANE, COLUMN, ROW, source, BLOCK], [TWO, LANE, PAIR, ROW, target, BLOCK]
+    values[value_at] = x[source % 2, LANE, COLUMN + TWO, hl.min(ROW, x.dim(3).extent() - 1), source // 2, BLOCK]
+    behind = hl.min(ROW, side - 1), hl.min(target // 2, z.dim(4).extent() - 1), BLOCK
+    even, odd = (z[target % 2, LANE, 2 * PAIR + column, *behind] for column in (0, 1))
+    pair_ = hl.select(TWO == 0, even, hl.select(hl.likely(side > 2 * PAIR + 1), odd, hl.cast(I16, 0)))
+    slopes[slope_at] = hl.select(hl.likely(side > ROW), pair_, hl.cast(I16, 0))
 
     place = hl.RDom([(0, 2), (0, (side + 1) // 2), (0, rows)], "place")
     two, pair, row = place.x, place.y, place.z
@@ -90,31 +84,34 @@ def filters(size: int) -> Description:
     of_image = [LANE, kx, source, target, ky, BLOCK]
     whole[of_image] = hl.f64(0.0)
     whole[of_image] += hl.f64(part[LANE, kx, source, target, ky, each.x, BLOCK])
-    lane = hl.RDom([(0, LANES)], "lane_of_sum")
-    of_block[kx, ky, source, target, BLOCK] = hl.f64(0.0)
-    of_block[kx, ky, source, target, BLOCK] += hl.strict_float(
-        hl.round(whole[lane.x, kx, source, target, ky, BLOCK] * ratio[lane.x, BLOCK])
-    )
+    counted[of_image] = hl.strict_float(hl.round(whole[of_image] * ratio[LANE, BLOCK]))
+    terms = [counted[lane, kx, source, target, ky, BLOCK] for lane in range(LANES)]
+    while len(terms) > 1:  # no addition waits for many others
+        terms = [one + other for one, other in zip(terms[::2], terms[1::2], strict=True)]
+    of_block[kx, ky, source, target, BLOCK] = terms[0]
     blocks = hl.RDom([(0, present.dim(1).extent())], "blocks").x
     out[kx, ky, source, target] = hl.sum(of_block[kx, ky, source, target, blocks]) * grid
 
     sources, targets = (2, 4) if has_wide_vectors() else (1, 2)
     sources_, source_, targets_, target_ = (hl.Var(name) for name in ("sources", "of_sources", "targets", "of_targets"))
-    of_block.compute_root().parallel(BLOCK)
-    stage = of_block.update().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
+    stage = of_block.compute_root().split(source, sources_, source_, sources, hl.TailStrategy.GuardWithIf)
     stage.split(target, targets_, target_, targets, hl.TailStrategy.GuardWithIf)
-    stage.reorder(lane.x, kx, source_, target_, ky, targets_, sources_, BLOCK).parallel(BLOCK)
-    whole.compute_at(of_block, ky).bound_extent(kx, size).bound_extent(source, sources).bound_extent(target, targets)
+    stage.reorder(kx, source_, target_, ky, targets_, sources_, BLOCK).parallel(BLOCK)
+    counted.compute_at(of_block, kx).vectorize(LANE, LANES)
+    whole.compute_at(of_block, targets_).bound_extent(kx, size).bound_extent(ky, size)
+    whole.bound_extent(source, sources).bound_extent(target, targets)
     whole.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     adds = whole.update().reorder(LANE, kx, source, target, ky, each.x, BLOCK)
     adds.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     part.compute_at(whole, each.x).vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     products = part.update().reorder(two, LANE, kx, source, target, pair, row).atomic().vectorize(two)
     products.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
-    slopes.compute_at(of_block, BLOCK).bound_extent(TWO, 2).reorder_storage(*slope_at).reorder(*slope_at)
-    slopes.vectorize(LANE, LANES).unroll(TWO).align_bounds(target, max(targets, 2))
-    values.compute_at(of_block, sources_).bound_extent(TWO, 2).reorder_storage(*value_at).reorder(*value_at)
-    values.vectorize(LANE, LANES).unroll(TWO)
+    slopes.compute_at(of_block, BLOCK).bound_extent(TWO, 2).align_bounds(target, max(targets, 2))
+    values.compute_at(of_block, sources_).bound_extent(TWO, 2).align_bounds(source, 2)
+    slopes.reorder_storage(*slope_at).reorder(TWO, LANE, target, PAIR, ROW, BLOCK).unroll(target, 2)
+    values.reorder_storage(*value_at).reorder(TWO, LANE, source, COLUMN, ROW, BLOCK).unroll(source, 2)
+    for func in (slopes, values):
+        func.vectorize(LANE, LANES).unroll(TWO)
     lay_out(x, 2, LANES)
     z.dim(0).set_bounds(0, 2).set_stride(1)
     z.dim(1).set_bounds(0, LANES).set_stride(2)

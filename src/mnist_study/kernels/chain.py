@@ -190,6 +190,32 @@ class Opened:
             self.winner.compute_at(out, channel).vectorize(LANE, LANES)
 
 
+class Gate:
+    """Where the last ReLU lets a gradient through: there q, or -q if the scale is negative, exceeds a limit.
+
+    For what the norm gives grows with q, or falls, also after rounding; so a binary search finds the limit.
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain, self.sign, self.found, self.limit = chain, hl.Func("sign"), hl.Func("found"), hl.Func("limit")
+        channel, halving = [LANE, CHANNEL, BLOCK], hl.RDom([(0, 16)], "halving")
+        self.sign[CHANNEL] = hl.select(chain.scale[CHANNEL] < 0, hl.i16(-1), hl.i16(1))
+        self.found[channel] = hl.i32(-(2**15))
+        tried = self.found[channel] + (hl.i32(2**15) >> halving.x)
+        passes = chain.number(tried * self.sign[CHANNEL], CHANNEL) > chain.floor
+        self.found[channel] = hl.select(passes, self.found[channel], tried)
+        self.limit[TWO, LANE, CHANNEL, BLOCK] = hl.cast(I16, self.found[channel])
+
+    def passes(self) -> hl.Expr:
+        """Tell whether the gradient goes through at `AT`."""
+        return self.chain.q.numbers[AT] * self.sign[CHANNEL] > self.limit[TWO, LANE, CHANNEL, BLOCK]
+
+    def compute_at(self, out: hl.Func, channel: hl.Var) -> None:
+        """Compute the limits for each channel."""
+        self.found.compute_at(out, channel).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
+        self.limit.compute_at(out, channel).bound_extent(TWO, 2).vectorize(LANE, LANES).unroll(TWO)
+
+
 @compiled
 def sums(*, drops: bool, pools: bool) -> Description:
     """Compile the sums of the gradient of what the norm gave, and of the products of its quarters with those of q.
@@ -198,15 +224,24 @@ def sums(*, drops: bool, pools: bool) -> Description:
     and of the products two parts as in `Sums`.
     """
     chain, gradient = Chain(drops=drops), Stored("gradient")
-    opened, side, numbers, out = Opened(chain, gradient, pools=pools), chain.q.side, hl.Func("numbers"), hl.Func("out")
-    column = 2 * PAIR + TWO
-    integer = opened.integer(hl.min(column, side - 1), ROW, CHANNEL)
-    numbers[AT] = hl.cast(I16, hl.select(hl.likely(column < side), integer, 0))
+    numbers, out, side, column, zero = hl.Func("numbers"), hl.Func("out"), chain.q.side, 2 * PAIR + TWO, hl.cast(I16, 0)
+    if pools:
+        opened = Opened(chain, gradient, pools=True)
+        integer = hl.cast(I16, opened.integer(hl.min(column, side - 1), ROW, CHANNEL))
+        numbers[AT] = hl.select(hl.likely(column < side), integer, zero)
+    else:
+        opened = Gate(chain)
+        passes = opened.passes() & chain.kept(column, ROW, CHANNEL) if drops else opened.passes()
+        numbers[AT] = hl.select(passes, gradient.numbers[AT], zero)
     sums_ = Sums(numbers, chain.q.numbers, side)
     out[LANE, CHANNEL, BLOCK] = tuple(sums_.parts)
     out.bound(LANE, 0, LANES).vectorize(LANE, LANES).parallel(BLOCK)
     numbers.compute_at(out, CHANNEL).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT)
-    numbers.vectorize(LANE, LANES).unroll(TWO)
+    if pools or drops:
+        numbers.vectorize(LANE, LANES).unroll(TWO)
+    else:
+        both = hl.Var("both")
+        numbers.fuse(TWO, LANE, both).vectorize(both, 2 * LANES)
     opened.compute_at(out, CHANNEL)
     sums_.compute_at(out, CHANNEL)
     return out, [*chain.arguments(), *gradient.arguments()]

@@ -69,7 +69,8 @@ def filters(size: int) -> Description:
     value_at, slope_at = [TWO, LANE, COLUMN, ROW, source, BLOCK], [TWO, LANE, PAIR, ROW, target, BLOCK]
     values[value_at] = x[source % 2, LANE, COLUMN + TWO, hl.min(ROW, x.dim(3).extent() - 1), source // 2, BLOCK]
     behind = hl.min(ROW, side - 1), hl.min(target // 2, z.dim(4).extent() - 1), BLOCK
-    even, odd = (z[target % 2, LANE, 2 * PAIR + column, *behind] for column in (0, 1))
+    columns = 2 * PAIR, hl.min(hl.likely(2 * PAIR + 1), side - 1)
+    even, odd = (z[target % 2, LANE, column, *behind] for column in columns)
     pair_ = hl.select(TWO == 0, even, hl.select(hl.likely(side > 2 * PAIR + 1), odd, hl.cast(I16, 0)))
     slopes[slope_at] = hl.select(hl.likely(side > ROW), pair_, hl.cast(I16, 0))
 

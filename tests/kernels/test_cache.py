@@ -29,9 +29,9 @@ q, scale, shift, bounds, out = Planes(40, 8, 28), Numbers(8), Numbers(8), Number
 q.array[:] = np.random.default_rng(0).integers(-30000, 30000, q.array.shape)
 q.field(0)[:], scale.array[:] = 15, 1e-4
 keys = [Numbers(*shape, kind=np.uint32).buffer for shape in ((2,), (40, 16))]
-kernels = norm.bounds(), chain.values(drops=False, pools=True)
+kernels = norm.bounds(), chain.values(relu=False, drops=False, pools=True)
 kernels[0](q.buffer, 28, scale.buffer, shift.buffer, 0.0, bounds.buffer)
-kernels[1](*q.arguments, scale.buffer, shift.buffer, 0.0, *keys, 0, bounds.buffer, out.inner_buffer)
+kernels[1](*q.arguments, scale.buffer, shift.buffer, *keys, 0, bounds.buffer, out.inner_words)
 threads = len(os.listdir("/proc/self/task"))
 kinds = "compiled" if any("Callable" in str(type(kernel)) for kernel in kernels) else "loaded"
 print(kinds, threads, int(out.array.astype(np.int64).sum()), out.array.std(), bounds.array.sum())

@@ -109,7 +109,8 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
     many, few, left, right, both = (hl.Var(name) for name in ("many", "few", "left", "right", "both"))
     at_once = COLUMNS_AT_ONCE if has_wide_vectors() else 1
     out.split(CHANNEL, many, few, CHANNELS_AT_ONCE, hl.TailStrategy.RoundUp)
-    out.reorder(TWO, LANE, PAIR, ROW, few, many, BLOCK).fuse(TWO, LANE, both).vectorize(both, 2 * LANES).parallel(BLOCK)
+    out.reorder(TWO, LANE, PAIR, ROW, few, many, BLOCK).parallel(BLOCK)
+    out.fuse(TWO, LANE, both).vectorize(both, 2 * LANES) if statistics else out.vectorize(LANE, LANES).unroll(TWO)
     value.compute_at(out, many).split(COLUMN, left, right, at_once, hl.TailStrategy.RoundUp)
     value.bound_extent(CHANNEL, CHANNELS_AT_ONCE).reorder(LANE, right, CHANNEL, left, ROW, BLOCK)
     value.vectorize(LANE, LANES).unroll(CHANNEL).unroll(right)
@@ -123,8 +124,8 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
         func.compute_at(out, few).vectorize(LANE, LANES).update().vectorize(LANE, LANES)
     ends_of_row.update().reorder(LANE, columns, ROW, CHANNEL, BLOCK)
     exponent.compute_at(out, few).vectorize(LANE, LANES)
-    q.compute_at(out, few).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT).vectorize(LANE, LANES).unroll(TWO)
     if statistics:
+        q.compute_at(out, few).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT).vectorize(LANE, LANES).unroll(TWO)
         sums.compute_at(out, few)
     lay_out(pairs, 2, LANES)
     lay_out(taken, 2)

@@ -63,14 +63,13 @@ def nearest(scaled: hl.Expr, limit: int) -> hl.Expr:
 
 
 def quarter(q: hl.Expr | hl.FuncRef) -> hl.Expr:
-    """Give round(q / 4), ties to even, in the integer type of q."""
+    """Give round(q / 4), ties to even, of an int16.
+
+    2 / 8 is a tie that goes down, while 6 / 8, the other one, goes up as in the instruction that rounds.
+    """
     q = q if isinstance(q, hl.Expr) else hl.Expr(q)
-
-    def number(value: int) -> hl.Expr:
-        return hl.cast(q.type(), value)
-
-    quotient = q >> number(2)
-    return quotient + (((q & number(3)) + (quotient & number(1)) + number(1)) >> number(2))
+    down = hl.cast(I16, hl.select((q & hl.i16(7)) == 2, 1, 0))
+    return hl.rounding_mul_shift_right(q, hl.i16(2**13), hl.cast(hl.UInt(16), 15)) - down
 
 
 def halves(number: hl.Expr) -> list[hl.Expr]:

@@ -12,7 +12,7 @@ from mnist_study.core.arithmetic.step import Result
 from mnist_study.kernels import chain, head
 from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import LANES
-from mnist_study.kernels.node import NO_FLOOR, BackwardNode, Bounds, Filters, Node, Source, memory
+from mnist_study.kernels.node import BackwardNode, Bounds, Filters, Node, Source, memory
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Planes, stored
 
 
@@ -29,7 +29,7 @@ class Head:
 
     def forward(self, *, training: bool) -> Tensor:
         """Give logits, float32 [N, classes]."""
-        kernel = chain.averages(drops=self.source.drops(training=training), pools=self.source.pool)
+        kernel = chain.averages(**self.source.kinds(training=training))
         kernel(*self.source.arguments, self.source.side, self.averages.buffer)
         classes = self.logits.array.shape[1]
         if self.memory:
@@ -151,7 +151,7 @@ class Scoring:
 
 def _images(side: int, batch: Batch, mean: float, sd: float) -> Source:
     """Give memory for pixels; normalisation is their chain."""
-    source = Source(Planes(batch.blocks, 1, side), batch, last_floor=NO_FLOOR, dropped=0, pool=False)
+    source = Source(Planes(batch.blocks, 1, side), batch, relu=False, dropped=0, pool=False)
     source.scale.array[0] = torch.tensor(1 / (WHITE * sd), dtype=torch.float32)
     source.shift.array[0] = torch.tensor(-mean / sd, dtype=torch.float32)
     for field, value in ((EXPONENT, STORED - 1), (LOW, 0), (HIGH, WHITE)):

@@ -7,7 +7,7 @@ from mnist_study.core.arithmetic.chain import SHARES, dropped_shares, value_coun
 from mnist_study.core.arithmetic.fixed_point import GRADIENT, VALUE
 from mnist_study.core.arithmetic.network import Cell
 from mnist_study.core.arithmetic.random_words import Key
-from mnist_study.kernels import chain, convolution, norm, weights
+from mnist_study.kernels import chain, chain_backward, convolution, norm, weights
 from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.planes import Batch, Numbers, Pairs, Planes, stored, zeros
@@ -59,18 +59,18 @@ class Bounds:
 class Source:
     """What a convolution's input is made of: planes and the chain behind them; for the first one, the pixels."""
 
-    def __init__(self, planes: Planes, batch: Batch, *, last_floor: float, dropped: int, pool: bool) -> None:
+    def __init__(self, planes: Planes, batch: Batch, *, relu: bool, dropped: int, pool: bool) -> None:
         size = stored(planes.channels)
-        self.planes, self.dropped, self.pool = planes, dropped, pool
+        self.planes, self.relu, self.dropped, self.pool = planes, relu, dropped, pool
         self.side = planes.side // 2 if pool else planes.side
         self.scale, self.shift, self.stream = Numbers(size), Numbers(size), Numbers(2, kind=np.uint32)
-        self.ends = [self.scale.buffer, self.shift.buffer, last_floor]
+        self.ends = [self.scale.buffer, self.shift.buffer]
         dropout = [self.stream.buffer, batch.numbers.buffer, dropped]
         self.arguments = [*planes.arguments, *self.ends, *dropout]  # of a kernel, for the chain
 
-    def drops(self, *, training: bool) -> bool:
-        """Tell whether there is dropout."""
-        return training and self.dropped > 0
+    def kinds(self, *, training: bool) -> dict[str, bool]:
+        """Tell what is in the chain."""
+        return {"relu": self.relu, "drops": training and self.dropped > 0, "pools": self.pool}
 
 
 class Node:
@@ -86,9 +86,8 @@ class Node:
         self.q = Planes(batch.blocks, channels, self.side)
         dropped = dropped_shares(cell.dropout) if cell.dropout > 0 else 0
         self.factor = SHARES / (SHARES - dropped)
-        floor = 0.0 if cell.last_relu else NO_FLOOR
-        self.result = Source(self.q, batch, last_floor=floor, dropped=dropped, pool=cell.pool)
-        self.first_floor = 0.0 if cell.first_relu else NO_FLOOR
+        self.result = Source(self.q, batch, relu=cell.last_relu, dropped=dropped, pool=cell.pool)
+        self.first_floor, self.last_floor = (0.0 if relu else NO_FLOOR for relu in (cell.first_relu, cell.last_relu))
         self.given_bias = None if layer.bias is None else layer.bias.detach().numpy()
         self.bias = Numbers(stored(channels))
         self.wide = [Numbers(channels, kind=np.float64) for _ in range(3)]  # mean, inverse, scale
@@ -110,14 +109,14 @@ class Node:
 
     def forward(self, *, training: bool) -> None:
         """Convolve what the source gives and set the coefficients of the chain."""
-        kernel = chain.values(drops=self.source.drops(training=training), pools=self.source.pool)
-        kernel(*self.source.arguments, self.bounds[0], self.x.inner_buffer)
+        kernel = chain.values(**self.source.kinds(training=training))
+        kernel(*self.source.arguments, self.bounds[0], self.x.inner_words)
         if self.given_bias is not None:
             self.bias.array[: self.channels] = self.given_bias
         statistics = training and bool(self.norm)
         self.filters.convolve(self.x, self.bounds[0], self.bias.buffer, self.first_floor, self.q, statistics=statistics)
         self._set_chain(training=training)
-        norm.bounds()(self.q.buffer, self.side, *self.result.ends, self.bounds[1])
+        norm.bounds()(self.q.buffer, self.side, *self.result.ends, self.last_floor, self.bounds[1])
 
     def _set_chain(self, *, training: bool) -> None:
         factor = self.factor if training else 1.0
@@ -166,16 +165,18 @@ class BackwardNode:
     def backward(self) -> None:
         """Compute the gradients before the chain, in `z`, of the parameters, and of what the cell before it gives."""
         node, side, present = self.node, self.node.side, self.node.batch.present.buffer
-        kinds = {"drops": node.result.dropped > 0, "pools": node.cell.pool}
+        kinds = node.result.kinds(training=True)
         planes = [*node.result.arguments, *self.gradient.arguments]
         units = [*self.gradient.arguments[1:], node.q.buffer, side]
         if node.norm:
-            chain.sums(**kinds)(*planes, *self.sums)
+            chain_backward.sums(**kinds)(*planes, *self.sums)
             given = [*self.sums, *units, present, node.batch.count * side**2, node.factor, *node.coefficients[:3]]
             norm.backward()(*given, *self.norm_results)
-        floor = 0 if node.cell.first_relu else -(2**15)
-        norm.backward_bounds()(*units, *self.coefficients, floor, self.bounds)
-        chain.gradients(**kinds)(*planes, *self.coefficients, floor, self.bounds, self.z.inner_buffer)
+        first_relu = node.cell.first_relu
+        norm.backward_bounds()(*units, *self.coefficients, 0 if first_relu else -(2**15), self.bounds)
+        chain_backward.gradients(first_relu=first_relu, **kinds)(
+            *planes, *self.coefficients, self.bounds, self.z.inner_words
+        )
         given = [self.z.inner_buffer, node.bounds[0], self.bounds, present, side]
         weights.filters(node.layer.kernel_size[0])(node.x.buffer, *given, *self.rows, self.weight.buffer)
         if node.layer.bias is not None:

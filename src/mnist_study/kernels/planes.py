@@ -102,3 +102,4 @@ class Pairs:
         inner = slice(border, border + side)
         self.inner = self.array[:, :, inner, inner]
         self.buffer, self.inner_buffer = Buffer(self.array), Buffer(self.inner)
+        self.inner_words = Buffer(self.inner.view(np.int32)[..., 0])

@@ -1,7 +1,8 @@
 """Arguments of kernels for ctypes, by which `cache` calls them: C itself would take anything."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import halide as hl
@@ -46,3 +47,17 @@ def types(pipeline: hl.Pipeline, arguments: Sequence[hl.ImageParam | hl.Param]) 
     ]
     results = [BufferType(numbers, func.dimensions()) for func in pipeline.outputs() for numbers in func.types()]
     return [*given, *results]
+
+
+def bind(kernel: Callable[..., None], *given: object) -> Callable[[], None]:
+    """Check and convert a kernel's arguments once for many calls, since that takes longer than a small kernel does."""
+    kinds = getattr(kernel, "argtypes", None)
+    if kinds is None:  # it is no function of ctypes
+        return partial(kernel, *given)
+    if len(kinds) != len(given):
+        raise TypeError(f"{len(given)} arguments given; allowed are {len(kinds)}")
+    unchecked = type(kernel)(ctypes.cast(kernel, ctypes.c_void_p).value)  # pyright: ignore[reportArgumentType,reportCallIssue]
+    unchecked.errcheck = kernel.errcheck  # pyright: ignore[reportAttributeAccessIssue,reportFunctionMemberAccess]
+    call = partial(unchecked, *(kind.from_param(each) for kind, each in zip(kinds, given, strict=True)))
+    call.given = given  # ctypes keeps no buffer alive
+    return call

@@ -10,7 +10,7 @@ from mnist_study.core.arithmetic.pixels import STEPS, WHITE, normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Result
 from mnist_study.kernels import chain, head
-from mnist_study.kernels.buffer import Buffer
+from mnist_study.kernels.buffer import Buffer, bind
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.node import BackwardNode, Bounds, Filters, Node, Source, memory
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Planes, stored
@@ -19,25 +19,26 @@ from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Plan
 class Head:
     """A network's end with its memory; `source` is the last cell's."""
 
-    def __init__(self, layer: nn.Linear | None, source: Source, batch: Batch) -> None:
+    def __init__(self, layer: nn.Linear | None, source: Source, batch: Batch, *, training: bool) -> None:
         self.source, self.batch, channels = source, batch, source.planes.channels
         self.parameters = [] if layer is None else [layer.weight, layer.bias]
         self.memory = [memory(parameter) for parameter in self.parameters]
         classes = channels if layer is None else layer.out_features
         self.averages = Numbers(batch.blocks, stored(channels), LANES)
         self.logits = Numbers(batch.blocks, classes, LANES)
+        kernel = chain.averages(**source.kinds(training=training))
+        self._average = bind(kernel, *source.arguments, source.side, self.averages.buffer)
 
-    def forward(self, *, training: bool) -> Tensor:
+    def forward(self) -> Tensor:
         """Give logits, float32 [N, classes]."""
-        kernel = chain.averages(**self.source.kinds(training=training))
-        kernel(*self.source.arguments, self.source.side, self.averages.buffer)
+        self._average()
         classes = self.logits.array.shape[1]
         if self.memory:
             head.logits()(self.averages.buffer, *self.memory, self.logits.buffer)
         else:
             np.add(self.averages.array[:, :classes], 0.0, out=self.logits.array)
         by_image = torch.from_numpy(self.logits.array).transpose(1, 2).flatten(0, 1)
-        return by_image[: int(self.batch.count)].clone()
+        return by_image[: int(self.batch.count.array[0])].clone()
 
 
 class BackwardHead:
@@ -69,9 +70,11 @@ class BackwardHead:
 
 
 class Forward:
-    """A network's memory for at most so many blocks of images, and its forward pass."""
+    """A network's memory for at most so many blocks of images, and its forward pass, of training or of scoring."""
 
-    def __init__(self, network: Network, side: int, blocks: int, mean: float, sd: float) -> None:
+    def __init__(
+        self, network: Network, side: int, blocks: int, mean: float, sd: float, *, training: bool = False
+    ) -> None:
         self.batch = Batch(blocks)
         self.images = source = _images(side, self.batch, mean, sd)
         self.filters = {cell.convolution: Filters(cell.convolution, turned=False) for cell in network.cells}
@@ -82,17 +85,18 @@ class Forward:
             bounds = self.bounds.buffers[number : number + 2]
             self.nodes.append(Node(cell, source, self.filters[cell.convolution], bounds, self.batch))
             source = self.nodes[-1].result
-        self.head = Head(network.head, source, self.batch)
+        self.calls = [call for node in self.nodes for call in node.forward(training=training)]
+        self.head = Head(network.head, source, self.batch, training=training)
 
-    def run(self, pixels: Tensor, *, training: bool) -> Tensor:
+    def run(self, pixels: Tensor) -> Tensor:
         """Give logits, float32 [N, classes], of pixels [N, side, side]: integers from 0 to `WHITE`."""
         self.batch.begin(len(pixels))
         _put(pixels, self.images.planes)
         for filters in self.filters.values():
             filters.prepare()
-        for node in self.nodes:
-            node.forward(training=training)
-        return self.head.forward(training=training)
+        for call in self.calls:
+            call()
+        return self.head.forward()
 
 
 class Training:
@@ -100,13 +104,14 @@ class Training:
 
     def __init__(self, network: Network, side: int, images: int, mean: float, sd: float) -> None:
         blocks = -(-images // LANES)
-        self.forward = Forward(network, side, blocks, mean, sd)
+        self.forward = Forward(network, side, blocks, mean, sd, training=True)
         self.bounds = Bounds(len(network.cells), blocks)
         self.filters = {cell.convolution: Filters(cell.convolution, turned=True) for cell in network.cells[1:]}
         self.nodes: list[BackwardNode] = []
         for node, bounds in zip(self.forward.nodes, self.bounds.buffers, strict=True):
             before = self.nodes[-1] if self.nodes else None
             self.nodes.append(BackwardNode(node, bounds, before, self.filters.get(node.layer)))
+        self.calls = [call for node in reversed(self.nodes) for call in node.backward()]
         self.head = BackwardHead(self.forward.head, self.nodes[-1].gradient)
         self.gradients: dict[Tensor, list[Tensor]] = {}  # in the order in which they are added up
         for part in (self.head, *reversed(self.nodes)):
@@ -123,12 +128,12 @@ class Training:
         self.forward.batch.numbers.array.reshape(-1)[:count] = numbers.numpy()
         for node, stream in zip(self.forward.nodes, dropout, strict=True):
             node.begin(count, stream)
-        logits = self.forward.run(pixels, training=True)
+        logits = self.forward.run(pixels)
         losses, predicted = self.head.backward(labels, smoothing)
         for filters in self.filters.values():
             filters.prepare()
-        for node in reversed(self.nodes):
-            node.backward()
+        for call in self.calls:
+            call()
         gradients = {parameter: sum(each[1:], each[0]) for parameter, each in self.gradients.items()}
         bounds = (each.array.reshape(-1, each.array[0].size)[:, :count] for each in (self.forward.bounds, self.bounds))
         met = np.concatenate([logits.numpy(), *bounds, *self.watched], axis=None)
@@ -146,7 +151,7 @@ class Scoring:
     def logits(self, images: Tensor) -> Tensor:
         """Give float32 logits [N, classes] of uint8 images [N, side, side] in evaluation mode."""
         batches = images.split(self.forward.batch.blocks * LANES)
-        return torch.cat([self.forward.run(batch.short() * STEPS, training=False) for batch in batches])
+        return torch.cat([self.forward.run(batch.short() * STEPS) for batch in batches])
 
 
 def _images(side: int, batch: Batch, mean: float, sd: float) -> Source:

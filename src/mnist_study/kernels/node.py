@@ -1,5 +1,9 @@
 """A cell of a network with its memory, and the kernel calls of its forward and backward pass."""
 
+import functools
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -8,10 +12,11 @@ from mnist_study.core.arithmetic.fixed_point import GRADIENT, VALUE
 from mnist_study.core.arithmetic.network import Cell
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.kernels import chain, chain_backward, convolution, norm, weights
-from mnist_study.kernels.buffer import Buffer
+from mnist_study.kernels.buffer import Buffer, bind
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.planes import Batch, Numbers, Pairs, Planes, stored, zeros
 
+Call = Callable[[], object]  # of a kernel
 NO_FLOOR = float(np.finfo(np.float32).min)
 LARGEST_SUM = 2**31 - 1
 
@@ -30,22 +35,28 @@ class Filters:
         if turned:
             summed, channels = channels, summed
         size = self.size = layer.kernel_size[0]
-        self.weight, self.kernel, self.wide = memory(layer.weight), convolution.filters(turned=turned), False
+        self.wide, self.bits = False, GRADIENT if turned else VALUE
         self.q = Numbers((summed + 1) // 2, size, size, stored(channels), 2, kind=np.int16)
         self.units, self.magnitudes = Numbers(stored(channels)), Numbers(stored(channels), kind=np.int32)
-        self.bits = GRADIENT if turned else VALUE
+        results = [numbers.buffer for numbers in (self.q, self.units, self.magnitudes)]
+        self._round = bind(convolution.filters(turned=turned), memory(layer.weight), size, *results)
 
     def prepare(self) -> None:
         """Round the weights."""
-        self.kernel(self.weight, self.size, self.q.buffer, self.units.buffer, self.magnitudes.buffer)
+        self._round()
         self.wide = int(self.magnitudes.array.max()) * (2 ** (self.bits - 1) - 1) > LARGEST_SUM
 
-    def convolve(
+    def convolution(
         self, pairs: Pairs, bounds: Buffer, bias: Buffer, floor: float, out: Planes, *, statistics: bool
-    ) -> None:
-        """Convolve pairs, whose images' magnitudes have these bounds."""
-        kernel = convolution.convolution(self.size, statistics=statistics, wide=self.wide)
-        kernel(pairs.buffer, bounds, self.bits, self.q.buffer, self.units.buffer, bias, floor, out.side, out.buffer)
+    ) -> Call:
+        """Give the convolution of pairs, whose images' magnitudes have these bounds."""
+        given = [pairs.buffer, bounds, self.bits, self.q.buffer, self.units.buffer, bias, floor, out.side, out.buffer]
+
+        @functools.cache
+        def call(*, wide: bool) -> Call:
+            return bind(convolution.convolution(self.size, statistics=statistics, wide=wide), *given)
+
+        return lambda: call(wide=self.wide)()
 
 
 class Bounds:
@@ -88,7 +99,6 @@ class Node:
         self.factor = SHARES / (SHARES - dropped)
         self.result = Source(self.q, batch, relu=cell.last_relu, dropped=dropped, pool=cell.pool)
         self.first_floor, self.last_floor = (0.0 if relu else NO_FLOOR for relu in (cell.first_relu, cell.last_relu))
-        self.given_bias = None if layer.bias is None else layer.bias.detach().numpy()
         self.bias = Numbers(stored(channels))
         self.wide = [Numbers(channels, kind=np.float64) for _ in range(3)]  # mean, inverse, scale
         self.norm, self.batches = [], None
@@ -107,26 +117,26 @@ class Node:
             value_count(images, self.side, self.side)
             self.batches += 1
 
-    def forward(self, *, training: bool) -> None:
-        """Convolve what the source gives and set the coefficients of the chain."""
-        kernel = chain.values(**self.source.kinds(training=training))
-        kernel(*self.source.arguments, self.bounds[0], self.x.inner_words)
-        if self.given_bias is not None:
-            self.bias.array[: self.channels] = self.given_bias
-        statistics = training and bool(self.norm)
-        self.filters.convolve(self.x, self.bounds[0], self.bias.buffer, self.first_floor, self.q, statistics=statistics)
-        self._set_chain(training=training)
-        norm.bounds()(self.q.buffer, self.side, *self.result.ends, self.last_floor, self.bounds[1])
+    def forward(self, *, training: bool) -> list[Call]:
+        """Convolve what the source gives and set the coefficients of the chain, call by call."""
+        values = chain.values(**self.source.kinds(training=training))
+        calls: list[Call] = [bind(values, *self.source.arguments, self.bounds[0], self.x.inner_words)]
+        if (bias := self.layer.bias) is not None:
+            calls.append(partial(np.copyto, self.bias.array[: self.channels], bias.detach().numpy()))
+        given = self.x, self.bounds[0], self.bias.buffer, self.first_floor, self.q
+        calls.append(self.filters.convolution(*given, statistics=training and bool(self.norm)))
+        calls.append(self._set_chain(training=training))
+        bounds = [self.q.buffer, self.side, *self.result.ends, self.last_floor, self.bounds[1]]
+        return [*calls, bind(norm.bounds(), *bounds)]
 
-    def _set_chain(self, *, training: bool) -> None:
+    def _set_chain(self, *, training: bool) -> Call:
         factor = self.factor if training else 1.0
         if not self.norm:
-            self.result.scale.array[: self.channels] = factor
-        elif training:
-            planes, count = [self.q.buffer, self.side, self.batch.present.buffer], self.batch.count * self.side**2
-            norm.batch()(*planes, count, factor, *self.norm, *self.coefficients, *self.norm[:2])
-        else:
-            norm.running()(factor, *self.norm, *self.coefficients)
+            return partial(self.result.scale.array[: self.channels].fill, factor)
+        if not training:
+            return bind(norm.running(), factor, *self.norm, *self.coefficients)
+        planes = [self.q.buffer, self.side, self.batch.present.buffer, self.batch.count.buffer]
+        return bind(norm.batch(), *planes, factor, *self.norm, *self.coefficients, *self.norm[:2])
 
 
 class BackwardNode:
@@ -162,25 +172,28 @@ class BackwardNode:
             named |= {cell.norm.weight: self.of_norm[0], cell.norm.bias: self.of_norm[1]}
         return named
 
-    def backward(self) -> None:
+    def backward(self) -> list[Call]:
         """Compute the gradients before the chain, in `z`, of the parameters, and of what the cell before it gives."""
         node, side, present = self.node, self.node.side, self.node.batch.present.buffer
         kinds = node.result.kinds(training=True)
+        calls: list[Call] = []
         planes = [*node.result.arguments, *self.gradient.arguments]
         units = [*self.gradient.arguments[1:], node.q.buffer, side]
         if node.norm:
-            chain_backward.sums(**kinds)(*planes, *self.sums)
-            given = [*self.sums, *units, present, node.batch.count * side**2, node.factor, *node.coefficients[:3]]
-            norm.backward()(*given, *self.norm_results)
-        first_relu = node.cell.first_relu
-        norm.backward_bounds()(*units, *self.coefficients, 0 if first_relu else -(2**15), self.bounds)
-        chain_backward.gradients(first_relu=first_relu, **kinds)(
-            *planes, *self.coefficients, self.bounds, self.z.inner_words
-        )
-        given = [self.z.inner_buffer, node.bounds[0], self.bounds, present, side]
-        weights.filters(node.layer.kernel_size[0])(node.x.buffer, *given, *self.rows, self.weight.buffer)
+            calls.append(bind(chain_backward.sums(**kinds), *planes, *self.sums))
+            given = [*self.sums, *units, present, node.batch.count.buffer, node.factor, *node.coefficients[:3]]
+            calls.append(bind(norm.backward(), *given, *self.norm_results))
+        floor = 0 if node.cell.first_relu else -(2**15)
+        calls.append(bind(norm.backward_bounds(), *units, *self.coefficients, floor, self.bounds))
+        gradients = chain_backward.gradients(first_relu=node.cell.first_relu, **kinds)
+        calls.append(bind(gradients, *planes, *self.coefficients, self.bounds, self.z.inner_words))
+        given = [self.z.inner_buffer, node.bounds[0], self.bounds, present, side, *self.rows]
+        filters = weights.filters(node.layer.kernel_size[0])
+        calls.append(bind(filters, node.x.buffer, *given, self.weight.buffer))
         if node.layer.bias is not None:
-            weights.bias()(self.z.inner_buffer, self.bounds, present, side, self.bias.buffer)
+            given = [self.z.inner_buffer, self.bounds, present, side]
+            calls.append(bind(weights.bias(), *given, self.bias.buffer))
         if self.before is not None and self.filters is not None:
-            arriving = self.before.gradient
-            self.filters.convolve(self.z, self.bounds, self.nothing, NO_FLOOR, arriving, statistics=False)
+            given = self.z, self.bounds, self.nothing, NO_FLOOR, self.before.gradient
+            calls.append(self.filters.convolution(*given, statistics=False))
+        return calls

@@ -52,12 +52,13 @@ def coefficients(mean: hl.Expr, variance: hl.Expr, factor: hl.Param) -> tuple[li
 def batch() -> Description:
     """Compile a batch's statistics and the coefficients of its chain.
 
-    Arguments: numbers and side of planes, present float64 [blocks][16], count, factor, running mean and variance,
-    weight, bias; results: mean, inverse, scale float64 [channel], the chain's scale and shift float32, the new running
-    mean and variance.
+    Arguments: numbers and side of planes, present float64 [blocks][16], count of images [1], factor, running mean and
+    variance, weight, bias; results: mean, inverse, scale float64 [channel], the chain's scale and shift float32, the
+    new running mean and variance.
     """
     planes, present = Stored("q"), hl.ImageParam(F64, 2, "present")
-    count, factor = hl.Param(F64, "count"), hl.Param(F64, "factor")
+    images, factor = hl.ImageParam(F64, 1, "count"), hl.Param(F64, "factor")
+    count = images[0] * hl.f64(planes.side * planes.side)
     running = [hl.ImageParam(F32, 1, name) for name in ("running_mean", "running_variance")]
     blocks, unit = present.dim(1).extent(), hl.f64(planes.unit())
     mean, variance, out = hl.Func("mean"), hl.Func("variance"), hl.Func("out")
@@ -73,7 +74,7 @@ def batch() -> Description:
     out[CHANNEL] = (*numbers, *moved)
     mean.compute_root()
     variance.compute_root()
-    return out, [planes.numbers, planes.side, present, count, factor, *running, *parameters]
+    return out, [planes.numbers, planes.side, present, images, factor, *running, *parameters]
 
 
 @compiled
@@ -120,9 +121,10 @@ def backward() -> Description:
     gradient, q = Stored("gradient"), Stored("q")
     sums = [hl.ImageParam(I32, 3, name) for name in ("sum", "products_low", "products_high")]
     whole_, low, high = (hl.f64(each[LANE, CHANNEL, BLOCK]) for each in sums)
-    present, count, factor = hl.ImageParam(F64, 2, "present"), hl.Param(F64, "count"), hl.Param(F64, "factor")
+    present, images, factor = hl.ImageParam(F64, 2, "present"), hl.ImageParam(F64, 1, "count"), hl.Param(F64, "factor")
     given = [hl.ImageParam(F64, 1, name) for name in ("mean", "inverse", "scale")]
     mean, inverse, scale = (numbers[CHANNEL] for numbers in given)
+    count = images[0] * hl.f64(q.side * q.side)
     blocks, unit, out = present.dim(1).extent(), hl.f64(gradient.unit()), hl.Func("out")
     first, weight = hl.Func("first"), hl.Func("weight_gradient")
     first[CHANNEL] = hl.strict_float(total(whole_, unit, present, blocks) * factor)
@@ -136,7 +138,7 @@ def backward() -> Description:
     first.compute_root()
     weight.compute_root()
     planes = [*sums, gradient.numbers, gradient.side, q.numbers, q.side]
-    return out, [*planes, present, count, factor, *given]
+    return out, [*planes, present, images, factor, *given]
 
 
 @compiled

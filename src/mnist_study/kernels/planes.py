@@ -42,16 +42,16 @@ def stored(channels: int) -> int:
 
 
 class Batch:
-    """Which places hold an image, float64 [blocks][16], and how many; the images' numbers among all, for dropout."""
+    """Which places hold an image, float64 [blocks][16], and how many, [1]; their numbers among all, for dropout."""
 
     def __init__(self, blocks: int) -> None:
         self.present, self.numbers = Numbers(blocks, LANES, kind=np.float64), Numbers(blocks, LANES, kind=np.uint32)
-        self.blocks, self.count = blocks, 0.0
+        self.blocks, self.count = blocks, Numbers(1, kind=np.float64)
 
     def begin(self, count: int) -> None:
         """Let the first places hold images."""
         self.present.array.reshape(-1)[:] = np.arange(self.present.array.size) < count
-        self.count = float(count)
+        self.count.array[0] = count
 
 
 class Planes:

@@ -51,13 +51,12 @@ def types(pipeline: hl.Pipeline, arguments: Sequence[hl.ImageParam | hl.Param]) 
 
 def bind(kernel: Callable[..., None], *given: object) -> Callable[[], None]:
     """Check and convert a kernel's arguments once for many calls, since that takes longer than a small kernel does."""
-    kinds = getattr(kernel, "argtypes", None)
+    function: Any = kernel
+    kinds = getattr(function, "argtypes", None)
     if kinds is None:  # it is no function of ctypes
         return partial(kernel, *given)
-    if len(kinds) != len(given):
-        raise TypeError(f"{len(given)} arguments given; allowed are {len(kinds)}")
-    unchecked = type(kernel)(ctypes.cast(kernel, ctypes.c_void_p).value)  # pyright: ignore[reportArgumentType,reportCallIssue]
-    unchecked.errcheck = kernel.errcheck  # pyright: ignore[reportAttributeAccessIssue,reportFunctionMemberAccess]
-    call = partial(unchecked, *(kind.from_param(each) for kind, each in zip(kinds, given, strict=True)))
+    unchecked = type(function)(ctypes.cast(function, ctypes.c_void_p).value)
+    unchecked.errcheck = function.errcheck
+    call: Any = partial(unchecked, *(kind.from_param(each) for kind, each in zip(kinds, given, strict=True)))
     call.given = given  # ctypes keeps no buffer alive
     return call

@@ -124,7 +124,7 @@ fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_
 bench: setup ## time the engines and a plain recipe side by side (ONLY)
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"
 
-bench-target: setup ## time to 99.40 % of the test images, fast and plain (ARGS)
+bench-target: setup ## time to 99.40 % of the test images: exact, fast and plain (ARGS)
 	.venv/bin/python -m tests.benchmarks.time_to_target $(ARGS)
 
 check: setup ## lint, format and type checks

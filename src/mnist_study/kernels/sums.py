@@ -2,7 +2,9 @@
 
 import halide as hl
 
-from mnist_study.kernels.kernel import BLOCK, CHANNEL, I32, LANE, LANES, ROW, halves, quarter
+from mnist_study.kernels.kernel import BLOCK, CHANNEL, LANE, LANES, ROW, halves, quarter
+
+KIND = hl.Var("kind")  # of sum
 
 
 class Sums:
@@ -14,15 +16,15 @@ class Sums:
     """
 
     def __init__(self, first: hl.Func, second: hl.Func | hl.ImageParam, side: hl.Expr) -> None:
-        self.numbers, self.products, self.whole = hl.Func("numbers"), hl.Func("products"), hl.Func("whole")
-        rows, row, channel = hl.RDom([(0, side)], "rows").x, [LANE, ROW, CHANNEL, BLOCK], [LANE, CHANNEL, BLOCK]
+        self.of_row, self.whole = hl.Func("of_row"), hl.Func("whole")
+        rows, row, channel = hl.RDom([(0, side)], "rows").x, [LANE, KIND, ROW, CHANNEL, BLOCK], [LANE, CHANNEL, BLOCK]
         self.along = hl.RDom([(0, 2), (0, (side + 1) // 2)], "along")
         at = [self.along.x, LANE, self.along.y, ROW, CHANNEL, BLOCK]
-        self.numbers[row] = hl.i32(0)
-        self.numbers[row] += hl.i32(first[at]) * hl.i32(hl.i16(1))
-        self.products[row] = hl.i32(0)
-        self.products[row] += hl.cast(I32, quarter(first[at])) * hl.cast(I32, quarter(second[at]))
-        number, product = (func[LANE, rows, CHANNEL, BLOCK] for func in (self.numbers, self.products))
+        one = hl.select(KIND == 0, first[at], quarter(first[at]))
+        other = hl.select(KIND == 0, hl.i16(1), quarter(second[at]))
+        self.of_row[row] = hl.i32(0)
+        self.of_row[row] += hl.i32(one) * hl.i32(other)
+        number, product = (self.of_row[LANE, kind, rows, CHANNEL, BLOCK] for kind in (0, 1))
         self.whole[channel] = (hl.i32(0), hl.i32(0), hl.i32(0))
         added = number, product & 0xFFFF, product >> 16
         self.parts = [self.whole[channel][index] for index in range(3)]
@@ -31,9 +33,9 @@ class Sums:
 
     def compute_at(self, out: hl.Func, channel: hl.Var) -> None:
         """Compute the sums for each channel of the result."""
-        for func in (self.numbers, self.products, self.whole):
+        for func in (self.of_row, self.whole):
             func.compute_at(out, channel).vectorize(LANE, LANES)
         self.whole.update().vectorize(LANE, LANES)
-        for func in (self.numbers, self.products):
-            ordered = func.update().reorder(self.along.x, LANE, self.along.y, ROW)
-            ordered.atomic().vectorize(self.along.x).vectorize(LANE, LANES)
+        self.of_row.bound_extent(KIND, 2).unroll(KIND)
+        ordered = self.of_row.update().reorder(self.along.x, LANE, KIND, self.along.y, ROW)
+        ordered.atomic().vectorize(self.along.x).vectorize(LANE, LANES).unroll(KIND)

@@ -19,7 +19,9 @@ MEAN, SD = 0.1307, 0.3081
 POLICY = with_kinds(Policy(MEAN, SD, trainings.POLICIES["affine_jitter"]))
 
 
-def differences(model: nn.Sequential, count: int, side: int, classes: int, *, steps: int = 1) -> list[str]:
+def differences(
+    model: nn.Sequential, count: int, side: int, classes: int, *, steps: int = 1, decay: float = 0.0
+) -> list[str]:
     """Train the model and a copy of it for some steps; name what differs: gradients, statistics, losses, logits."""
     other = copy.deepcopy(model)
     mine, theirs = network.read(model), network.read(other)
@@ -28,7 +30,7 @@ def differences(model: nn.Sequential, count: int, side: int, classes: int, *, st
     reference, training = Reference(mine, MEAN, SD), Training(theirs, side, count, MEAN, SD)
     names = {parameter: name for name, parameter in model.named_parameters()}
     pairs = list(zip(model.parameters(), other.parameters(), strict=True))
-    optimisers = [optimiser.Optimiser(each, 0.9, 0.0, nesterov=False) for each in (model, other)]
+    optimisers = [optimiser.Optimiser(each, 0.9, decay, nesterov=decay > 0) for each in (model, other)]
     found = []
     for number in range(steps):
         taken = count - number % 2  # the last batch may be smaller
@@ -40,8 +42,8 @@ def differences(model: nn.Sequential, count: int, side: int, classes: int, *, st
         found += [] if torch.equal(expected.losses, result.losses) else ["losses"]
         found += [] if torch.equal(expected.diverged, result.diverged) else ["diverged"]
         found += [names[a] for a, b in pairs if not torch.equal(expected.gradients[a], result.gradients[b])]
-        for each, gradients in zip(optimisers, (expected.gradients, result.gradients), strict=True):
-            each.step(gradients, taken, 0.05)
+        reference.descend(optimisers[0], expected.gradients, taken, 0.05)
+        training.descend(optimisers[1], result.gradients, taken, 0.05)
     for (name, a), b in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
         found += [] if torch.equal(a, b) else [name]
     scored = images("scored", 20, side, classes).images
@@ -55,7 +57,8 @@ def all_different(steps: int = 1) -> dict[str, list[str]]:
     for name, (architecture, options) in trainings.NETWORKS.items():
         model = architectures.build(architecture, **options)
         optimiser.initialise(model, 0)
-        if different := differences(model, 19, 28, 10, steps=steps):
+        decay = 0.01 if architecture == "champion" else 0.0
+        if different := differences(model, 19, 28, 10, steps=steps, decay=decay):
             found[name] = different
     return found
 

@@ -9,7 +9,9 @@ from typing import Protocol
 
 from torch import Tensor, device
 
+from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
@@ -33,6 +35,10 @@ class Trains(Protocol):
         self, pixels: Tensor, labels: Tensor, numbers: Tensor, dropout: list[Key], smoothing: float
     ) -> Result:
         """Compute losses and gradients."""
+        ...
+
+    def descend(self, optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
+        """Take one step along the gradients."""
         ...
 
 

@@ -4,13 +4,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.fixed_point import LARGEST, STORED
 from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.pixels import STEPS, WHITE, normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Result
 from mnist_study.kernels import chain, head
 from mnist_study.kernels.buffer import Buffer, bind
+from mnist_study.kernels.descent import Descent
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.node import BackwardNode, Bounds, Filters, Node, Source, memory
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Planes, stored
@@ -113,10 +116,15 @@ class Training:
             self.nodes.append(BackwardNode(node, bounds, before, self.filters.get(node.layer)))
         self.calls = [call for node in reversed(self.nodes) for call in node.backward()]
         self.head = BackwardHead(self.forward.head, self.nodes[-1].gradient)
-        self.gradients: dict[Tensor, list[Tensor]] = {}  # in the order in which they are added up
+        parts: dict[Tensor, list[Tensor]] = {}  # of a gradient, in the order in which they are added up
         for part in (self.head, *reversed(self.nodes)):
             for parameter, numbers in part.gradients().items():
-                self.gradients.setdefault(parameter, []).append(torch.from_numpy(numbers.array))
+                parts.setdefault(parameter, []).append(torch.from_numpy(numbers.array))
+        self.gradients = {
+            parameter: each[0] if len(each) == 1 else each[0].clone() for parameter, each in parts.items()
+        }
+        self.several = [(self.gradients[parameter], each) for parameter, each in parts.items() if len(each) > 1]
+        self.descent: Descent | None = None
         self.watched = [tensor.detach().numpy() for tensor in (*self.gradients, *network.statistics())]
 
     @torch.no_grad()
@@ -134,11 +142,21 @@ class Training:
             filters.prepare()
         for call in self.calls:
             call()
-        gradients = {parameter: sum(each[1:], each[0]) for parameter, each in self.gradients.items()}
+        for whole, parts in self.several:
+            torch.add(parts[0], parts[1], out=whole)
+            for part in parts[2:]:
+                whole += part
         bounds = (each.array.reshape(-1, each.array[0].size)[:, :count] for each in (self.forward.bounds, self.bounds))
         met = np.concatenate([logits.numpy(), *bounds, *self.watched], axis=None)
         bounded = np.abs(met).max() < 2.0**LARGEST  # a NaN is not
-        return Result(losses, predicted, gradients, torch.tensor(not bounded))
+        return Result(losses, predicted, self.gradients, torch.tensor(not bounded))
+
+    def descend(self, optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
+        """As `Reference.descend`, along the gradients that `forward_backward` has just given."""
+        assert gradients is self.gradients
+        if self.descent is None or self.descent.optimiser is not optimiser:
+            self.descent = Descent(optimiser, gradients)
+        self.descent.step(images, rate)
 
 
 class Scoring:

@@ -98,7 +98,7 @@ def train(
                 raise UserError(f"variants.{recipe.variant}.batch_size: {recipe.batch_size} given; {error}") from None
             if result.diverged:
                 raise UserError(diverged(recipe, seed, epoch, number + 1, schedule.rate))
-            state.optimiser.step(result.gradients, len(labels), schedule.rate)
+            arithmetic.descend(state.optimiser, result.gradients, len(labels), schedule.rate)
             if state.average is not None:
                 optimiser.move_average(state.average, model, recipe.ema, first=first_step + number == 0)
             loss += int(result.losses.sum())

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from mnist_study.core.arithmetic import scoring, step
+from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.network import Network
+from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Batch, Result
@@ -25,6 +27,11 @@ class Reference:
         """Compute losses and gradients of int64 pixels [N, H, W]; `numbers` are the images' among all, for dropout."""
         batch = Batch(*normalised(pixels, self.mean, self.sd), labels, numbers)
         return step.forward_backward(self.network, batch, dropout, smoothing)
+
+    @staticmethod
+    def descend(optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
+        """Take one step along what `forward_backward` gave for so many images."""
+        optimiser.step(gradients, images, rate)
 
     def logits(self, images: Tensor) -> Tensor:
         """Give float32 logits [N, classes] of uint8 images [N, H, W]."""

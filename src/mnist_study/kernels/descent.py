@@ -1,0 +1,51 @@
+"""A step of the optimiser, in the memory of the parameters and of their momentum."""
+
+import halide as hl
+
+from mnist_study.core.arithmetic.chain import TINY, Gradients
+from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.kernels.buffer import Buffer, bind
+from mnist_study.kernels.kernel import F32, F64, Description, compiled
+from mnist_study.kernels.planes import Numbers
+
+PLACE = hl.Var("place")
+
+
+@compiled
+def descend(*, decays: bool, nesterov: bool) -> Description:
+    """Compile a step of one parameter.
+
+    Arguments: sums of gradients float64; count of images, rate, momentum and weight decay float32 [4]; weights and
+    buffer float32. Results: weights and buffer, which may be the same memory.
+    """
+    sums, settings = hl.ImageParam(F64, 1, "sums"), hl.ImageParam(F32, 1, "settings")
+    weights, buffer, out = hl.ImageParam(F32, 1, "weights"), hl.ImageParam(F32, 1, "buffer"), hl.Func("out")
+    count, rate, momentum, decay = (settings[number] for number in range(4))
+    gradient = hl.strict_float(hl.f32(sums[PLACE] / hl.f64(count)))
+    if decays:
+        gradient = hl.strict_float(gradient + decay * weights[PLACE])
+    moved = hl.strict_float(momentum * buffer[PLACE] + gradient)
+    moved = hl.select(hl.abs(moved) < hl.f32(TINY), hl.f32(0.0), moved)
+    direction = hl.strict_float(momentum * moved + gradient) if nesterov else moved
+    out[PLACE] = (hl.strict_float((weights[PLACE] - rate * direction) + hl.f32(0.0)), moved)  # + 0 makes -0 to 0
+    out.vectorize(PLACE, 8, hl.TailStrategy.GuardWithIf)
+    return out, [sums, settings, weights, buffer]
+
+
+class Descent:
+    """An optimiser's steps along gradients that are always in the same memory."""
+
+    def __init__(self, optimiser: Optimiser, sums: Gradients) -> None:
+        self.optimiser, self.settings, self.calls = optimiser, Numbers(4), []
+        self.settings.array[2:] = optimiser.momentum, optimiser.weight_decay
+        for parameter, moved in optimiser.buffers.items():
+            kernel = descend(decays=optimiser.weight_decay > 0 and parameter.ndim > 1, nesterov=optimiser.nesterov)
+            own = [Buffer(tensor.detach().view(-1).numpy()) for tensor in (parameter, moved)]
+            gradient = Buffer(sums[parameter].view(-1).numpy())
+            self.calls.append(bind(kernel, gradient, self.settings.buffer, *own, *own))
+
+    def step(self, images: int, rate: float) -> None:
+        """As `Optimiser.step`."""
+        self.settings.array[:2] = images, rate
+        for call in self.calls:
+            call()

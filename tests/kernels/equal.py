@@ -22,7 +22,7 @@ POLICY = with_kinds(Policy(MEAN, SD, trainings.POLICIES["affine_jitter"]))
 def differences(
     model: nn.Sequential, count: int, side: int, classes: int, *, steps: int = 1, decay: float = 0.0
 ) -> list[str]:
-    """Train the model and a copy of it for some steps; name what differs: gradients, statistics, losses, logits."""
+    """Train the model and a copy of it for some steps; name what differs: gradients, losses, weights, logits."""
     other = copy.deepcopy(model)
     mine, theirs = network.read(model), network.read(other)
     reason = kernels.unsupported(mine, (side, side), torch.device("cpu"))
@@ -31,6 +31,7 @@ def differences(
     names = {parameter: name for name, parameter in model.named_parameters()}
     pairs = list(zip(model.parameters(), other.parameters(), strict=True))
     optimisers = [optimiser.Optimiser(each, 0.9, decay, nesterov=decay > 0) for each in (model, other)]
+    averages = copy.deepcopy(model), copy.deepcopy(other)
     found = []
     for number in range(steps):
         taken = count - number % 2  # the last batch may be smaller
@@ -44,8 +45,11 @@ def differences(
         found += [names[a] for a, b in pairs if not torch.equal(expected.gradients[a], result.gradients[b])]
         reference.descend(optimisers[0], expected.gradients, taken, 0.05)
         training.descend(optimisers[1], result.gradients, taken, 0.05)
-    for (name, a), b in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
-        found += [] if torch.equal(a, b) else [name]
+        reference.average(averages[0], model, 0.9, first=number == 0)
+        training.average(averages[1], other, 0.9, first=number == 0)
+    for one, two in ((model, other), averages):
+        for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+            found += [] if torch.equal(a, b) else [name]
     scored = images("scored", 20, side, classes).images
     logits = Scoring(theirs, side, 16, MEAN, SD).logits(scored)
     return found if torch.equal(logits, reference.logits(scored)) else [*found, "logits"]

@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from typing import Protocol
 
-from torch import Tensor, device
+from torch import Tensor, device, nn
 
 from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.network import Network
@@ -39,6 +39,10 @@ class Trains(Protocol):
 
     def descend(self, optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
         """Take one step along the gradients."""
+        ...
+
+    def average(self, average: nn.Module, model: nn.Module, decay: float, *, first: bool) -> None:
+        """Move the average."""
         ...
 
 

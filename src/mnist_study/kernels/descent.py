@@ -1,6 +1,7 @@
-"""A step of the optimiser, in the memory of the parameters and of their momentum."""
+"""A step of the optimiser and of the average of weights, in the memory of the parameters."""
 
 import halide as hl
+from torch import nn
 
 from mnist_study.core.arithmetic.chain import TINY, Gradients
 from mnist_study.core.arithmetic.optimiser import Optimiser
@@ -32,6 +33,19 @@ def descend(*, decays: bool, nesterov: bool) -> Description:
     return out, [sums, settings, weights, buffer]
 
 
+@compiled
+def move() -> Description:
+    """Compile a move toward other numbers by a share of the way.
+
+    Arguments: numbers, others and share float32, the last [1]; result: numbers, which may be the same memory.
+    """
+    numbers, others, share = (hl.ImageParam(F32, 1, name) for name in ("numbers", "others", "share"))
+    out = hl.Func("out")
+    out[PLACE] = hl.strict_float(numbers[PLACE] + share[0] * (others[PLACE] - numbers[PLACE]))
+    out.vectorize(PLACE, 8, hl.TailStrategy.GuardWithIf)
+    return out, [numbers, others, share]
+
+
 class Descent:
     """An optimiser's steps along gradients that are always in the same memory."""
 
@@ -47,5 +61,24 @@ class Descent:
     def step(self, images: int, rate: float) -> None:
         """As `Optimiser.step`."""
         self.settings.array[:2] = images, rate
+        for call in self.calls:
+            call()
+
+
+class Average:
+    """The running average of a model's weights and statistics, both always in the same memory."""
+
+    def __init__(self, average: nn.Module, model: nn.Module, decay: float) -> None:
+        self.average, share = average, Numbers(1)
+        share.array[0] = 1.0 - decay
+        pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
+        self.counts = [(mine, theirs) for mine, theirs in pairs if not mine.is_floating_point()]
+        both = ([Buffer(each.view(-1).numpy()) for each in pair] for pair in pairs if pair[0].is_floating_point())
+        self.calls = [bind(move(), mine, theirs, share.buffer, mine) for mine, theirs in both]
+
+    def move(self) -> None:
+        """As `optimiser.move_average` after the first step."""
+        for mine, theirs in self.counts:
+            mine.copy_(theirs)
         for call in self.calls:
             call()

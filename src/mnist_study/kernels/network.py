@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.fixed_point import LARGEST, STORED
 from mnist_study.core.arithmetic.network import Network
-from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.core.arithmetic.optimiser import Optimiser, move_average
 from mnist_study.core.arithmetic.pixels import STEPS, WHITE, normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Result
 from mnist_study.kernels import chain, head
 from mnist_study.kernels.buffer import Buffer, bind
-from mnist_study.kernels.descent import Descent
+from mnist_study.kernels.descent import Average, Descent
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.node import BackwardNode, Bounds, Filters, Node, Source, memory
 from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Planes, stored
@@ -125,6 +125,7 @@ class Training:
         }
         self.several = [(self.gradients[parameter], each) for parameter, each in parts.items() if len(each) > 1]
         self.descent: Descent | None = None
+        self.running: Average | None = None
         self.watched = [tensor.detach().numpy() for tensor in (*self.gradients, *network.statistics())]
 
     @torch.no_grad()
@@ -157,6 +158,15 @@ class Training:
         if self.descent is None or self.descent.optimiser is not optimiser:
             self.descent = Descent(optimiser, gradients)
         self.descent.step(images, rate)
+
+    def average(self, average: nn.Module, model: nn.Module, decay: float, *, first: bool) -> None:
+        """As `Reference.average`, of the network that this trains."""
+        if first:
+            move_average(average, model, decay, first=True)
+            return
+        if self.running is None or self.running.average is not average:
+            self.running = Average(average, model, decay)
+        self.running.move()
 
 
 class Scoring:

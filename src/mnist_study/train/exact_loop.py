@@ -100,7 +100,7 @@ def train(
                 raise UserError(diverged(recipe, seed, epoch, number + 1, schedule.rate))
             arithmetic.descend(state.optimiser, result.gradients, len(labels), schedule.rate)
             if state.average is not None:
-                optimiser.move_average(state.average, model, recipe.ema, first=first_step + number == 0)
+                arithmetic.average(state.average, model, recipe.ema, first=first_step + number == 0)
             loss += int(result.losses.sum())
             correct += int((result.predicted == labels).sum())
             seen += len(labels)

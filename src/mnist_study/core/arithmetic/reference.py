@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnist_study.core.arithmetic import scoring, step
 from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.network import Network
-from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.core.arithmetic.optimiser import Optimiser, move_average
 from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.step import Batch, Result
@@ -32,6 +32,11 @@ class Reference:
     def descend(optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
         """Take one step along what `forward_backward` gave for so many images."""
         optimiser.step(gradients, images, rate)
+
+    @staticmethod
+    def average(average: nn.Module, model: nn.Module, decay: float, *, first: bool) -> None:
+        """As `move_average`."""
+        move_average(average, model, decay, first=first)
 
     def logits(self, images: Tensor) -> Tensor:
         """Give float32 logits [N, classes] of uint8 images [N, H, W]."""

@@ -111,13 +111,13 @@ def _multiply(pipe: Connection, precision: str, threads: int) -> None:
 
 
 def _multiply_integers(pipe: Connection) -> None:
-    """As `_multiply`: vectors of 16 pairs, each of some by each of others; all of them and the sums fit into registers.
+    """As `_multiply`: some vectors of 16 pairs by some others; all, with the sums, have registers of their own.
 
     Loads would take as long as the multiplications do.
     """
     import halide as hl  # not everywhere
 
-    lanes, times, (some, others) = 16, 200_000, (4, 5) if "avx512bw" in _cpuinfo("flags").split() else (2, 2)
+    lanes, times, (some, others) = 16, 200_000, (4, 5) if "avx512bw" in _cpuinfo("flags").split() else (1, 4)
     lane, i, j = hl.Var("lane"), hl.Var("i"), hl.Var("j")
     given = [hl.ImageParam(hl.Int(16), 3, name) for name in ("one", "other")]
     total, out, pair = hl.Func("total"), hl.Func("out"), hl.RDom([(0, 2), (0, times)], "pair")

@@ -1,7 +1,7 @@
 """Seconds to the first epoch that ends with 99.40 % of the test images right: our engines and the plain recipe.
 
-All train transition_fc on MNIST one after the other, each with the machine to itself: the engine exact as one network
-on every core, fast as one on one thread, the plain recipe with torch's default threads and two workers that load its
+All train transition_fc on MNIST one after the other, each with the machine to itself: exact one network with all
+cores, fast one network with one thread, the plain recipe with torch's default threads and two workers that load its
 data. Training counts, and what the engine needs to be ready; importing, reading the files and looking at the test
 images do not. build/bench.json is updated after each epoch, so that an interrupted run leaves what it knows. Where
 plain was not there when it ended, its seconds are a lower bound.
@@ -68,6 +68,7 @@ class Clock:
         """Put this training's figures beside the other's in build/bench.json."""
         both = figures.held().get("time_to_target", {})
         own = {"s": round(self.passed, 1), "reached": self.reached, "curve": self.curve, "options": self.options()}
+        both.pop("ratio", None)  # of earlier versions
         both |= {f"{self.name}_{key}": value for key, value in own.items()}
         for name in OURS:
             targets = [both.get(f"{each}_options", {}).get("target") for each in (name, "plain")]

@@ -14,6 +14,7 @@ from torch import nn
 from mnist_study import kernels
 from mnist_study.core.arithmetic import network, optimiser
 from mnist_study.core.arithmetic.reference import Reference
+from mnist_study.kernels import kernel
 from tests.core.arithmetic.networks import classes, networks
 from tests.kernels import equal
 from tests.support import ROOT
@@ -25,10 +26,10 @@ TARGETS = {X86: hl.TargetFeature.SSE41, AVX2: hl.TargetFeature.AVX2, AVX512: hl.
 
 
 @pytest.mark.parametrize("architecture", ["dropout", "champion again"])
-def test_two_steps_of_a_network_are_the_references(architecture: str, monkeypatch: pytest.MonkeyPatch):
+def test_three_steps_of_a_network_are_the_references(architecture: str, monkeypatch: pytest.MonkeyPatch):
     chosen = equal.trainings.NETWORKS[architecture]
     monkeypatch.setattr(equal.trainings, "NETWORKS", {architecture: chosen})
-    assert equal.all_different(steps=2) == {}
+    assert equal.all_different(steps=3) == {}
 
 
 def test_sums_that_pass_32_bits_are_exact():
@@ -62,7 +63,7 @@ def test_twenty_steps_of_each_architecture():
 @given(model=networks(), count=st.integers(2, 35), side=st.integers(12, 17), decay=st.sampled_from([0.0, 0.01]))
 def test_any_network(model: nn.Sequential, count: int, side: int, decay: float):
     if kernels.unsupported(network.read(model), (side, side), torch.device("cpu")) is None:
-        assert equal.differences(model, count, side, classes(model), decay=decay) == []
+        assert equal.differences(model, count, side, classes(model), steps=2, decay=decay) == []
 
 
 @pytest.mark.slow
@@ -88,6 +89,13 @@ def test_compiled_in_the_process():
     assert program({"MNIST_STUDY_JIT": "1"}) == "{}\n"
     assert program({"MNIST_STUDY_DEBUG": "1"}) == "{}\n"
     assert program({"MNIST_STUDY_DEBUG": "1", "MNIST_STUDY_TARGET": X86}) == "{}\n"
+
+
+def test_a_processor_that_has_its_tuning_keeps_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MNIST_STUDY_TARGET", f"{AVX512}-tune_znver5")
+    assert "tune_znver5" in kernel.target.__wrapped__().to_string()
+    monkeypatch.setenv("MNIST_STUDY_TARGET", AVX512)
+    assert "tune_znver4" in kernel.target.__wrapped__().to_string()
 
 
 def program(environment: dict[str, str]) -> str:

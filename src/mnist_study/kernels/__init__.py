@@ -38,7 +38,7 @@ class Trains(Protocol):
         ...
 
     def descend(self, optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
-        """Take one step along the gradients."""
+        """Take one step along what `forward_backward` has just given."""
         ...
 
     def average(self, average: nn.Module, model: nn.Module, decay: float, *, first: bool) -> None:
@@ -55,7 +55,10 @@ class Scores(Protocol):
 
 
 def trains(network: Network, images: Tensor, batch_size: int, mean: float, sd: float) -> Trains:
-    """Give kernels for batches of such images [N, H, W], or the reference where `unsupported` says why not."""
+    """Give kernels for batches of such images [N, H, W], or the reference where `unsupported` says why not.
+
+    Kernels compute in the memory of parameters, statistics and momentum, which must not move.
+    """
     if unsupported(network, images.shape[1:], images.device):
         return Reference(network, mean, sd)
     from mnist_study.kernels.network import Training

@@ -1,4 +1,4 @@
-"""What follows a convolution: batch norm, ReLU, dropout and pooling, value by value. `chain_backward` is the way back.
+"""What follows a convolution, value by value: batch norm, ReLU, dropout, pooling. Backward: `chain_backward`.
 
 A kernel reads planes as words of 32 bits, each the values of two neighbouring columns of sixteen images.
 """
@@ -34,7 +34,7 @@ WINDOW = [(0, 0), (1, 0), (0, 1), (1, 1)]  # (column, row), in the order in whic
 
 
 def up(word: hl.Expr) -> hl.Expr:
-    """Shift an int32 by 16 bits. Halide counts on it that int32 never overflows, but uint32 may."""
+    """Shift an int32 by 16 bits. Halide assumes that int32 never overflows; uint32 may."""
     return hl.reinterpret(I32, hl.reinterpret(U32, word) << 16)
 
 
@@ -52,7 +52,7 @@ class Stored:
         return [self.words, self.numbers, self.side]
 
     def shifted(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
-        """Give 2^16 times the integer at a place, int32; behind it in an odd column there are other bits."""
+        """Give 2^16 times the integer at a place, int32; in an odd column the low 16 bits are the neighbour's."""
         word = self.words[LANE, column // 2, row, channel, BLOCK]
         return hl.select(column % 2 == 0, up(word), word)
 
@@ -90,7 +90,10 @@ class Chain:
         self.key.compute_root()
 
     def arguments(self) -> list[hl.ImageParam | hl.Param]:
-        """Name the arguments: those of the planes, scale, shift; of dropout key, images' numbers, share."""
+        """Name the arguments: those of the planes, scale, shift; of dropout key, images' numbers, share.
+
+        They are the same for all kinds of chain, used or not.
+        """
         return [*self.q.arguments(), self.scale, self.shift, self.stream, self.images, self.dropped]
 
     def behind_norm(self, value: hl.Expr, channel: hl.Expr) -> hl.Expr:

@@ -1,4 +1,4 @@
-"""The way back through batch norm, ReLU, dropout and pooling, value by value: see `chain`."""
+"""The backward pass of batch norm, ReLU, dropout and pooling, value by value: see `chain`."""
 
 import halide as hl
 
@@ -37,7 +37,7 @@ class Opened:
                 first = hl.select(best > 0.0, first, NONE)
             self.winner[LANE, COLUMN, ROW, CHANNEL, BLOCK] = first
 
-    def integer(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
+    def pooled_integer(self, column: hl.Expr, row: hl.Expr, channel: hl.Expr) -> hl.Expr:
         """Give the integer at a place, int32, behind pooling."""
         assert self.winner is not None
         side = self.gradient.side
@@ -52,7 +52,7 @@ class Opened:
         """Give the number at a place, float32."""
         place = column, row, channel
         if self.winner is not None:
-            return hl.f32(self.integer(*place)) * self.gradient.unit(channel)
+            return hl.f32(self.pooled_integer(*place)) * self.gradient.unit(channel)
         number = self.gradient.value(*place)
         if self.chain.relu:
             passes = self.chain.behind_norm(self.chain.q.value(*place), channel) > 0.0
@@ -104,7 +104,7 @@ def sums(*, relu: bool, drops: bool, pools: bool) -> Description:
     column, both, nothing = 2 * PAIR + TWO, hl.Var("both"), hl.cast(I16, 0)
     if pools:
         opened = Opened(chain, gradient, pools=True)
-        integer = hl.cast(I16, opened.integer(hl.min(column, side - 1), ROW, CHANNEL))
+        integer = hl.cast(I16, opened.pooled_integer(hl.min(column, side - 1), ROW, CHANNEL))
         numbers[AT] = hl.select(hl.likely(column < side), integer, nothing)
         opened.compute_at(out, CHANNEL)
     else:

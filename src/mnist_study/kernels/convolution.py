@@ -88,7 +88,8 @@ def convolution(size: int, *, statistics: bool, wide: bool) -> Description:
 
     columns, rows, row = hl.RDom([(0, side)], "columns").x, hl.RDom([(0, side)], "rows").x, [LANE, ROW, CHANNEL, BLOCK]
     met, of_row = value[LANE, columns, ROW, CHANNEL, BLOCK], ends_of_row[LANE, rows, CHANNEL, BLOCK]
-    ends_of_row[row] = ends[channel] = (hl.f32(3e38), hl.f32(-3e38))
+    nothing = hl.f32(3e38), hl.f32(-3e38)
+    ends_of_row[row], ends[channel] = nothing, nothing
     ends_of_row[row] = (hl.min(ends_of_row[row][0], met), hl.max(ends_of_row[row][1], met))
     ends[channel] = (hl.min(ends[channel][0], of_row[0]), hl.max(ends[channel][1], of_row[1]))
     low, high = ends[channel][0], ends[channel][1]

@@ -17,18 +17,21 @@ def descend(*, decays: bool, nesterov: bool) -> Description:
     """Compile a step of one parameter.
 
     Arguments: sums of gradients float64; count of images, rate, momentum and weight decay float32 [4]; weights and
-    buffer float32. Results: weights and buffer, which may be the same memory.
+    buffer float32. Results: weights and buffer, each in its own memory or in the argument's.
     """
     sums, settings = hl.ImageParam(F64, 1, "sums"), hl.ImageParam(F32, 1, "settings")
-    weights, buffer, out = hl.ImageParam(F32, 1, "weights"), hl.ImageParam(F32, 1, "buffer"), hl.Func("out")
+    weights, buffer = hl.ImageParam(F32, 1, "weights"), hl.ImageParam(F32, 1, "buffer")
+    moved, out = hl.Func("moved"), hl.Func("out")
     count, rate, momentum, decay = (settings[number] for number in range(4))
     gradient = hl.strict_float(hl.f32(sums[PLACE] / hl.f64(count)))
     if decays:
         gradient = hl.strict_float(gradient + decay * weights[PLACE])
-    moved = hl.strict_float(momentum * buffer[PLACE] + gradient)
-    moved = hl.select(hl.abs(moved) < hl.f32(TINY), hl.f32(0.0), moved)
-    direction = hl.strict_float(momentum * moved + gradient) if nesterov else moved
-    out[PLACE] = (hl.strict_float((weights[PLACE] - rate * direction) + hl.f32(0.0)), moved)  # + 0 makes -0 to 0
+    number = hl.strict_float(momentum * buffer[PLACE] + gradient)
+    moved[PLACE] = hl.select(hl.abs(number) < hl.f32(TINY), hl.f32(0.0), number)
+    direction = hl.strict_float(momentum * moved[PLACE] + gradient) if nesterov else moved[PLACE]
+    weight = hl.strict_float((weights[PLACE] - rate * direction) + hl.f32(0.0))  # + 0 makes -0 to 0
+    out[PLACE] = (weight, moved[PLACE])
+    moved.compute_root().vectorize(PLACE, 8, hl.TailStrategy.GuardWithIf)  # before a weight that it takes is replaced
     out.vectorize(PLACE, 8, hl.TailStrategy.GuardWithIf)
     return out, [sums, settings, weights, buffer]
 
@@ -37,7 +40,7 @@ def descend(*, decays: bool, nesterov: bool) -> Description:
 def move() -> Description:
     """Compile a move toward other numbers by a share of the way.
 
-    Arguments: numbers, others and share float32, the last [1]; result: numbers, which may be the same memory.
+    Arguments: numbers, others and share float32, the last [1]; result: numbers, in their own memory or another.
     """
     numbers, others, share = (hl.ImageParam(F32, 1, name) for name in ("numbers", "others", "share"))
     out = hl.Func("out")

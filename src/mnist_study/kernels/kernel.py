@@ -27,12 +27,13 @@ MAGIC = 12582912.0  # 1.5 * 2^23: a float32 plus this has the nearest integer, t
 def target() -> hl.Target:
     """Give this processor, as Halide describes it; MNIST_STUDY_TARGET names another one that it can run.
 
-    Checks of sizes are left out, which halves the time to compile; MNIST_STUDY_DEBUG puts them in. LLVM's tuning for
-    other processors than Zen 4 turns one instruction that multiplies and adds into two.
+    Checks of sizes are left out, which halves the time to compile; MNIST_STUDY_DEBUG puts them in. LLVM's
+    default tuning splits the instruction that multiplies and adds (`vpdpwssd`) into two; that for Zen 4 does not.
     """
     checks = "" if os.environ.get("MNIST_STUDY_DEBUG") else "-no_asserts-no_bounds_query"
     name = os.environ.get("MNIST_STUDY_TARGET") or str(hl.get_host_target().to_string())
-    tuning = "-tune_znver4" if hl.Target(name).has_feature(hl.TargetFeature.AVX512_Skylake) else ""
+    is_wide = hl.Target(name).has_feature(hl.TargetFeature.AVX512_Skylake)
+    tuning = "-tune_znver4" if is_wide and "-tune_" not in name else ""  # Halide takes one
     return hl.Target(name + tuning + checks)
 
 
@@ -65,11 +66,11 @@ def nearest(scaled: hl.Expr, limit: int) -> hl.Expr:
 def quarter(q: hl.Expr | hl.FuncRef) -> hl.Expr:
     """Give round(q / 4), ties to even, of an int16.
 
-    2 / 8 is a tie that goes down, while 6 / 8, the other one, goes up as in the instruction that rounds.
+    The instruction rounds ties up. That is right where q mod 8 is 6; where it is 2 the result is one too many.
     """
     q = q if isinstance(q, hl.Expr) else hl.Expr(q)
-    down = hl.cast(I16, hl.select((q & hl.i16(7)) == 2, 1, 0))
-    return hl.rounding_mul_shift_right(q, hl.i16(2**13), hl.cast(hl.UInt(16), 15)) - down
+    too_many = hl.cast(I16, hl.select((q & hl.i16(7)) == 2, 1, 0))
+    return hl.rounding_mul_shift_right(q, hl.i16(2**13), hl.cast(hl.UInt(16), 15)) - too_many
 
 
 def halves(number: hl.Expr) -> list[hl.Expr]:

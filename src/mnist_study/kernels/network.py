@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study.core.arithmetic.chain import Gradients
-from mnist_study.core.arithmetic.fixed_point import LARGEST, STORED
+from mnist_study.core.arithmetic.fixed_point import LARGEST
 from mnist_study.core.arithmetic.network import Network
 from mnist_study.core.arithmetic.optimiser import Optimiser, move_average
 from mnist_study.core.arithmetic.pixels import STEPS, WHITE, normalised
@@ -16,7 +16,8 @@ from mnist_study.kernels.buffer import Buffer, bind
 from mnist_study.kernels.descent import Average, Descent
 from mnist_study.kernels.kernel import LANES
 from mnist_study.kernels.node import BackwardNode, Bounds, Filters, Node, Source, memory
-from mnist_study.kernels.planes import EXPONENT, HIGH, LOW, Batch, Numbers, Planes, stored
+from mnist_study.kernels.pixels import pixel_source, put
+from mnist_study.kernels.planes import Batch, Numbers, Planes, stored
 
 
 class Head:
@@ -79,7 +80,7 @@ class Forward:
         self, network: Network, side: int, blocks: int, mean: float, sd: float, *, training: bool = False
     ) -> None:
         self.batch = Batch(blocks)
-        self.images = source = _images(side, self.batch, mean, sd)
+        self.images = source = pixel_source(side, self.batch, mean, sd)
         self.filters = {cell.convolution: Filters(cell.convolution, turned=False) for cell in network.cells}
         self.bounds = Bounds(len(network.cells) + 1, blocks)
         self.bounds.array[0] = normalised(torch.tensor([[[0, WHITE]]]), mean, sd)[1]
@@ -94,7 +95,7 @@ class Forward:
     def run(self, pixels: Tensor) -> Tensor:
         """Give logits, float32 [N, classes], of pixels [N, side, side]: integers from 0 to `WHITE`."""
         self.batch.begin(len(pixels))
-        _put(pixels, self.images.planes)
+        put(pixels, self.images.planes)
         for filters in self.filters.values():
             filters.prepare()
         for call in self.calls:
@@ -180,22 +181,3 @@ class Scoring:
         """Give float32 logits [N, classes] of uint8 images [N, side, side] in evaluation mode."""
         batches = images.split(self.forward.batch.blocks * LANES)
         return torch.cat([self.forward.run(batch.short() * STEPS) for batch in batches])
-
-
-def _images(side: int, batch: Batch, mean: float, sd: float) -> Source:
-    """Give memory for pixels; normalisation is their chain."""
-    source = Source(Planes(batch.blocks, 1, side), batch, relu=False, dropped=0, pool=False)
-    source.scale.array[0] = torch.tensor(1 / (WHITE * sd), dtype=torch.float32)
-    source.shift.array[0] = torch.tensor(-mean / sd, dtype=torch.float32)
-    for field, value in ((EXPONENT, STORED - 1), (LOW, 0), (HIGH, WHITE)):
-        source.planes.field(field)[:] = value
-    return source
-
-
-def _put(pixels: Tensor, planes: Planes) -> None:
-    """Store pixels [N, side, side]; images that are missing are black."""
-    blocks, _, _, pairs, lanes, _ = planes.array.shape
-    padded = np.zeros((blocks * lanes, planes.side, 2 * pairs), np.int16)
-    padded[: len(pixels), :, : planes.side] = pixels.numpy()
-    words = padded.view(np.int32).reshape(blocks, lanes, planes.side, pairs)
-    planes.array.view(np.int32)[:, 0, : planes.side, :, :, 0] = words.transpose(0, 2, 3, 1)

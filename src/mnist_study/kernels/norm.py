@@ -114,9 +114,9 @@ def bounds() -> Description:
 def backward() -> Description:
     """Compile a norm's gradients and the coefficients of its backward chain.
 
-    Arguments: what `chain.sums` gives; numbers and side of the gradient's planes and of q, for their units; present,
-    count, factor; mean, inverse, scale float64 [channel]. Results: gradients of weight and bias, float64; the
-    coefficients of gradient, value and 1, float32.
+    Arguments: what `chain_backward.sums` gives; numbers and side of the gradient's planes and of q, for their units;
+    present, count of images [1], factor; mean, inverse, scale float64 [channel]. Results: gradients of weight and bias,
+    float64; the coefficients of gradient, value and 1, float32.
     """
     gradient, q = Stored("gradient"), Stored("q")
     sums = [hl.ImageParam(I32, 3, name) for name in ("sum", "products_low", "products_high")]

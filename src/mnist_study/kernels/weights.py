@@ -88,7 +88,7 @@ def filters(size: int) -> Description:
     counted[of_image] = hl.strict_float(hl.round(whole[of_image] * ratio[LANE, BLOCK]))
     terms = [counted[lane, kx, source, target, ky, BLOCK] for lane in range(LANES)]
     while len(terms) > 1:  # no addition waits for many others
-        terms = [one + other for one, other in zip(terms[::2], terms[1::2], strict=True)]
+        terms = [left + right for left, right in zip(terms[::2], terms[1::2], strict=True)]
     of_block[kx, ky, source, target, BLOCK] = terms[0]
     blocks = hl.RDom([(0, present.dim(1).extent())], "blocks").x
     out[kx, ky, source, target] = hl.sum(of_block[kx, ky, source, target, blocks]) * grid

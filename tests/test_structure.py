@@ -23,7 +23,6 @@ ARCHITECTURES = architecture_names()
 KINDS = {f"src/mnist_study/augmentation/{name}.py" for name in ("affine", "blur")}
 UNUSED_IN_EVALUATION = {  # training uses them
     "src/mnist_study/core/randomness.py",
-    "src/mnist_study/core/arithmetic/optimiser.py",
     "src/mnist_study/core/arithmetic/schedules.py",
 }
 

@@ -197,10 +197,12 @@ def test_params_report_review_and_reading_pictures_need_no_torch():
 def test_the_report_depends_on_the_modules_that_it_imports():
     """All but `core`, of which it needs a part, and what only words errors."""
     code = (
-        "import sys, stages.report; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('mnist_study')))"
+        "import sys, stages.report\n"
+        "for name, module in sys.modules.items():\n"
+        "    if name.startswith('mnist_study'): print(module.__file__)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    used = working([str(Path(name).relative_to(ROOT)) for name in done.stdout.split()])
+    used = working([str(Path(name).relative_to(ROOT)) for name in done.stdout.splitlines()])
     used -= {"src/mnist_study/running/console.py"}
     assert used <= declared("report")
     assert not [name for name in declared("report") - used if not name.startswith("src/mnist_study/core/")]

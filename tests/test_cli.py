@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from mnist_study import cli
 from tests.support import COMMAND, ROOT
 
-SUBCOMMANDS = ("predict", "networks", "study", "sweep", "review", "plots", "doctor", "result", "verify", "dvc")
+SUBCOMMANDS = ("predict", "networks", "study", "sweep", "coverage", "review", "plots", "doctor", "result", "verify", "dvc")
 
 
 def run(*arguments: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +62,8 @@ def test_the_shell_completes_subcommands():
             "parallel.repro.repro",
             ((2, "auto", "r"), {"dirty": True}),
         ),
+        ("coverage", "coverage.coverage", ((Path("docs/statistics/shared_seeds.csv"), 10_000, 5), {})),
+        ("coverage a.csv --studies 200 --seeds 3", "coverage.coverage", ((Path("a.csv"), 200, 3), {})),
         ("sweep p.yaml", "sweep.sweep", ((Path("p.yaml"), Path("data/mnist")), {})),
         ("sweep p.yaml --images m", "sweep.sweep", ((Path("p.yaml"), Path("m")), {})),
         ("review", "review.review.print_review", (("main",), {})),

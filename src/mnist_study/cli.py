@@ -79,6 +79,20 @@ def sweep(
 
 
 @app.command()
+def coverage(
+    accuracies: Annotated[Path, Argument(help="A CSV file of networks whose rows share their seeds.")] = Path(
+        "docs/statistics/shared_seeds.csv"
+    ),
+    studies: Annotated[int, Option(min=100, help="How many to simulate.")] = 10_000,
+    seeds: Annotated[int, Option(min=2, help="Networks in a row.")] = 5,
+) -> None:
+    """Simulate how often the report's intervals are right, and print tables in Markdown."""
+    from mnist_study.tools.coverage import coverage
+
+    print(coverage(accuracies, studies, seeds))
+
+
+@app.command()
 def review(
     base: Annotated[str, Argument(help="Branch, tag or commit; the review begins where this branch left it.")] = "main",
 ) -> None:

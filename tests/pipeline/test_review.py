@@ -76,7 +76,8 @@ VARIANTS = """\
 variants:
   one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64,
                              seeds: [0, 1, 2]}
-  two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64}
+  two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64,
+                             seeds: [3]}
   slow: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, lr: 0.01}
   old: {architecture: two_pool, scheduler: constant, augmentation: rotate, batch_size: 64}
 """

@@ -1,18 +1,22 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
+from scipy import stats
 
-from mnist_study.report.analysis import effects
+from mnist_study.report.analysis import claims, effects
 from mnist_study.report.analysis.designs import DESIGNS, FULL_WIDTH, REDUCED
+from mnist_study.report.analysis.factorial import hc2
 from tests.support.studies import PUBLISHED, outcome, scattered, whole_study
 
 
 def planted(row, seed):
-    """Batch size 64 gives 0.1 points more, StepLR 0.06 and 0.09 more with augmentation; a seed has its own level."""
+    """Batch size 64 gives 0.1 points more, StepLR 0.06 and 0.09 more with augmentation."""
     step, augmented = row.scheduler == "step", row.augmentation == "affine_jitter"
     both = augmented * (0.06 if step else -0.03)  # augmentation alone does nothing in the mean
-    return scattered(row, seed) + 0.1 * (row.batch_size == 64) + 0.06 * step + both + 0.05 * seed
+    return scattered(row, seed) + 0.1 * (row.batch_size == 64) + 0.06 * step + both
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +36,10 @@ def mean(**levels):
 
 def test_a_full_factorial_gives_the_differences_of_plain_means(published):
     found = published[FULL_WIDTH.title].effects
-    assert found["batch"].difference == pytest.approx(mean(batch_size=64) - mean(batch_size=128))
-    assert found["plateau"].difference == pytest.approx(mean(scheduler="plateau") - mean(scheduler="constant"))
+    assert found["batch"].value == pytest.approx(mean(batch_size=64) - mean(batch_size=128))
+    assert found["plateau"].value == pytest.approx(mean(scheduler="plateau") - mean(scheduler="constant"))
     heads = mean(architecture="transition_fc") - mean(architecture="transition")
-    assert found["linear"].difference == pytest.approx(heads)
+    assert found["linear"].value == pytest.approx(heads)
 
 
 def test_rows_that_are_no_full_factorial_give_the_coefficients_of_least_squares(published):
@@ -48,7 +52,7 @@ def test_rows_that_are_no_full_factorial_give_the_coefficients_of_least_squares(
     by_hand = np.linalg.lstsq(columns, np.array([r.test_accuracy for r in rows]))[0]
     found = published[REDUCED.title].effects
     names = ("pooling", "reduced step", "reduced plateau", "rotation", "dropout")
-    assert [found[name].difference for name in names] == pytest.approx(by_hand[1:])
+    assert [found[name].value for name in names] == pytest.approx(by_hand[1:])
 
 
 def test_the_interval_of_a_balanced_comparison_is_students(published):
@@ -61,11 +65,11 @@ def test_the_interval_of_a_balanced_comparison_is_students(published):
 
 def test_planted_effects_are_found_and_others_are_not(ours):
     fit = ours[FULL_WIDTH.title]
-    assert (fit.runs, fit.blocks, fit.df) == (144, 3, 144 - 25 - 2)
-    assert fit.effects["batch"].difference == pytest.approx(0.1, abs=0.02)
-    assert fit.effects["step"].difference == pytest.approx(0.06 + 0.09 / 2, abs=0.02)
-    assert fit.noise == pytest.approx(0.04, abs=0.01)  # the seeds' own levels are no noise
-    significant = {name for fit in ours.values() for name, effect in fit.effects.items() if effect.significant}
+    assert (fit.runs, fit.df) == (144, 144 - 25)
+    assert fit.effects["batch"].value == pytest.approx(0.1, abs=0.02)
+    assert fit.effects["step"].value == pytest.approx(0.06 + 0.09 / 2, abs=0.02)
+    assert fit.noise == pytest.approx(0.04, abs=0.01)
+    significant = {name for each in ours.values() for name, effect in each.effects.items() if effect.p < 0.05 / 12}
     assert {"batch", "step"} <= significant <= {"batch", "step", "reduced step"}
 
 
@@ -82,17 +86,38 @@ def test_an_interaction_is_found(ours):
     assert ours[REDUCED.title].interactions == {}
 
 
-def test_effects_that_depend_on_the_seed_are_significant():
-    def same_luck(row, seed):  # networks of one architecture and seed begin alike, and end alike
-        return scattered(row, seed) + 0.2 * ((seed + ord(row.architecture[0])) % 3)
+def test_standard_errors_are_those_of_statsmodels():
+    generator = np.random.default_rng(0)
+    exog = np.column_stack([np.ones(30), generator.standard_normal((30, 3))])
+    accuracies = exog @ [99.3, 0.1, 0.0, -0.1] + exog[:, 1] ** 2 * generator.standard_normal(30)
+    weights = np.array([[0.0, 1, -1, 0], [0, 0, 0, 1]])
+    values, errors, _ = hc2(exog, weights, accuracies)
+    expected: Any = sm.OLS(accuracies, exog).fit(cov_type="HC2").t_test(weights)
+    assert values == pytest.approx(expected.effect)
+    assert errors == pytest.approx(expected.sd.ravel())
 
-    fit = effects.of_results(whole_study(same_luck))[FULL_WIDTH.title]
-    assert fit.by_seed is not None
-    assert fit.by_seed < 0.001
+
+def test_two_groups_have_welchs_test():
+    # Bell and McCaffrey's degrees of freedom suppose equal variances: n - 2 for groups of one size.
+    exog = np.column_stack([np.ones(10), np.repeat([1.0, 0], 5)])
+    accuracies = np.array([99.1, 99.3, 99.2, 99.5, 99.4, 99.6, 99.7, 99.65, 99.6, 99.7])
+    values, errors, df = hc2(exog, np.array([[0.0, 1]]), accuracies)
+    expected: Any = stats.ttest_ind(accuracies[:5], accuracies[5:], equal_var=False)
+    assert values / errors == pytest.approx(expected.statistic)
+    assert df == pytest.approx(8)
 
 
-def test_luck_alone_depends_on_no_seed_and_adds_up(ours):
-    assert all(fit.by_seed > 0.05 for fit in ours.values())
+def test_rows_that_share_seeds_are_told(ours):
+    assert all(fit.shared_seeds for fit in ours.values())  # made-up rows have seeds 0, 1, 2
+    own = whole_study(planted)
+    for place, each in enumerate(own.outcomes.values()):
+        for replica in each.evaluation["replicas"]:
+            replica["seed"] += 3 * place
+    assert not any(fit.shared_seeds for fit in effects.of_results(own).values())
+    assert not any(fit.shared_seeds for fit in effects.of_published(PUBLISHED).values())
+
+
+def test_luck_alone_adds_up(ours):
     assert ours[FULL_WIDTH.title].lack_of_fit is None
     assert ours[REDUCED.title].lack_of_fit > 0.05
 
@@ -117,37 +142,37 @@ def test_few_rows_at_a_level_leave_few_degrees_of_freedom(published):
 def test_an_earlier_epoch_is_fitted_from_the_curves():
     results = whole_study(planted)
     early, last = effects.of_epoch(results, 1), effects.of_results(results)
-    assert early[FULL_WIDTH.title].effects["batch"].difference == pytest.approx(
-        last[FULL_WIDTH.title].effects["batch"].difference
+    assert early[FULL_WIDTH.title].effects["batch"].value == pytest.approx(
+        last[FULL_WIDTH.title].effects["batch"].value
     )
     assert effects.of_epoch(results, 4) == {}  # the made-up curves have three
 
 
 def test_p_values_are_adjusted_over_both_models(published):
-    # The smallest of twelve is multiplied by twelve; without that of batch size would be 0.0015.
-    every = {name: effect.p for fit in published.values() for name, effect in fit.effects.items()}
+    # The smallest of twelve is multiplied by twelve.
+    every = {name: effect for fit in claims.adjusted(published).values() for name, effect in fit.effects.items()}
     assert len(every) == sum(len(design.comparisons) for design in DESIGNS) == 12
-    assert sum(p == 1.0 for p in every.values()) > 4
-    low, high = (published[FULL_WIDTH.title].effects["transition"].low, every["transition"])
-    assert low > 0  # the interval alone would call this significant
-    assert high > 0.05
+    smallest = min(effect.p for fit in published.values() for effect in fit.effects.values())
+    assert min(effect.p for effect in every.values()) == pytest.approx(12 * smallest)
+    assert every["transition"].low > 0  # the interval alone would call this significant
+    assert every["transition"].p > 0.05
 
 
 def test_one_seed_is_enough_and_some_rows_are_not():
     alone = effects.of_results(whole_study(scattered, seeds=1))
     assert alone[FULL_WIDTH.title].df == 23
-    assert alone[REDUCED.title].by_seed is alone[REDUCED.title].lack_of_fit is None
+    assert alone[REDUCED.title].lack_of_fit is None
     some = [name for name in PUBLISHED if name != "vanilla-b64-step-plain"]
     assert list(effects.of_results(whole_study(scattered, only=some))) == [REDUCED.title]
     assert effects.of_results(whole_study(scattered, only=[])) == {}
 
 
-def test_rows_with_seeds_of_their_own_are_fitted_without_blocks():
+def test_rows_may_have_unlike_numbers_of_seeds():
     results, name = whole_study(scattered, seeds=2), "vanilla-b64-step-plain"
     results.outcomes[name] = outcome(name, [99.3, 99.2, 99.4], PUBLISHED[name])
     fit = effects.of_results(results)[FULL_WIDTH.title]
-    assert (fit.runs, fit.blocks, fit.df) == (97, 0, 97 - 25)
-    assert all(effect.low < effect.difference < effect.high for effect in fit.effects.values())
+    assert (fit.runs, fit.df) == (97, 97 - 25)
+    assert all(effect.low < effect.value < effect.high for effect in fit.effects.values())
 
 
 def test_rows_that_are_all_alike_show_no_effect_at_all():

@@ -27,6 +27,7 @@ class Made:
     variants: dict[str, Any] = field(default_factory=dict)
     rows: int = 0
     seed_metrics: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    seed_numbers: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -40,7 +41,7 @@ class Made:
         for row, missed in zip(predicted, self.missed[name], strict=True):
             row[missed] = (row[missed] + 1) % 10
         buffer = io.BytesIO()
-        np.savez(buffer, predicted=predicted)
+        np.savez(buffer, predicted=predicted, seeds=self.seed_numbers.get(name, range(len(predicted))))
         return buffer.getvalue()
 
     def seeds(self, variant: str) -> list[dict[str, float]] | None:
@@ -130,6 +131,17 @@ def test_the_mean_over_the_same_rows_gets_a_verdict_and_over_other_rows_none():
     assert (found.test, found.verdict) == ("paired", "worse")
     after.rows = 1
     assert judge(before, after).headline(change) == change
+
+
+def test_the_mean_over_rows_that_share_a_seed_gets_no_verdict():
+    sides = [Made({"a": [TEN], "b": [TEN]}, {name: {"test_accuracy": mean} for name in "ab"}) for mean in (99.0, 98.0)]
+    for side in sides:
+        side.rows, side.seed_numbers = 2, {"a": [0], "b": [0]}
+    change = Change(MEAN, 99.0, 98.0)
+    assert judge(*sides).headline(change) == change
+    for side in sides:
+        side.seed_numbers["b"] = [1]
+    assert judge(*sides).headline(change).test == "paired"
 
 
 def test_a_champions_accuracy_in_the_headline_is_judged_as_its_variant():

@@ -1,18 +1,16 @@
 """The effect of each change on test accuracy, by the same two models for our networks and for the published figures."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Fit, Run, fit_design
-from mnist_study.report.analysis.intervals import holm
 from mnist_study.report.results.outcomes import Published, Results
 
 
 def of_results(results: Results) -> dict[str, Fit]:
     """Fit our networks, by the design's title; a design is left out unless all of its rows are trained."""
     return fits(
-        _run(name, results.published[name], replica["seed"], replica["test_accuracy"])
+        run(name, results.published[name], replica["seed"], replica["test_accuracy"])
         for name, outcome in results.rows().items()
         for replica in outcome.evaluation["replicas"]
     )
@@ -21,7 +19,7 @@ def of_results(results: Results) -> dict[str, Fit]:
 def of_epoch(results: Results, epoch: int) -> dict[str, Fit]:
     """Fit our networks as they were after an earlier epoch (the first is 1)."""
     return fits(
-        _run(name, results.published[name], replica["seed"], replica["history"][epoch - 1]["test_accuracy"])
+        run(name, results.published[name], replica["seed"], replica["history"][epoch - 1]["test_accuracy"])
         for name, outcome in results.rows().items()
         for replica in outcome.training["replicas"]
         if len(replica["history"]) >= epoch
@@ -30,21 +28,17 @@ def of_epoch(results: Results, epoch: int) -> dict[str, Fit]:
 
 def of_published(rows: Mapping[str, Published]) -> dict[str, Fit]:
     """Fit the published figures, one per row."""
-    return fits(_run(name, row, 0, row.test_accuracy) for name, row in rows.items())
+    return fits(run(name, row, 0, row.test_accuracy) for name, row in rows.items())
 
 
 def fits(runs: Iterable[Run]) -> dict[str, Fit]:
-    """Fit each design whose rows are all there, and adjust the p values of all comparisons together."""
+    """Fit each design whose rows are all there."""
     runs = list(runs)
-    found = {design.title: fit for design in DESIGNS if (fit := fit_design(design, runs))}
-    adjusted = iter(holm([effect.p for fit in found.values() for effect in fit.effects.values()]))
-    return {
-        title: replace(fit, effects={name: replace(effect, p=next(adjusted)) for name, effect in fit.effects.items()})
-        for title, fit in found.items()
-    }
+    return {design.title: fit for design in DESIGNS if (fit := fit_design(design, runs))}
 
 
-def _run(variant: str, row: Published, seed: int, accuracy: float) -> Run:
+def run(variant: str, row: Published, seed: int, accuracy: float) -> Run:
+    """Give one network of a row."""
     return Run(
         variant=variant,
         table=row.table,

@@ -1,11 +1,10 @@
 """A factorial model of test accuracy: the effect of one change, all else equal.
 
 Tables 1 to 4 are a full factorial: their model has the four factors and all two-way interactions. Tables 5 and 6 are
-not: theirs has main effects alone. Seeds are blocks where every row has the same ones. A comparison of two levels is
-averaged over the levels of the other factors. Fitted by least squares, with HC2 standard errors (MacKinnon and White,
-1985), since the variance is larger at a constant rate, and the degrees of freedom of Bell and McCaffrey (2002), since
-some levels have few rows. P values are adjusted by Holm's method over all comparisons of both models; the 95 %
-intervals are not.
+not: theirs has main effects alone. A comparison of two levels is averaged over the levels of the other factors. Fitted
+by least squares, with HC2 standard errors (MacKinnon and White, 1985), since the variance is larger at a constant rate,
+and the degrees of freedom of Bell and McCaffrey (2002), since some levels have few rows. Networks count as independent:
+each row has seeds of its own. `mnist-study coverage` simulates how often the intervals are right.
 """
 
 from collections.abc import Iterable
@@ -16,27 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.linalg import null_space
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from mnist_study.report.analysis.designs import Comparison, Design
-from mnist_study.report.analysis.intervals import LEVEL, holm
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A difference in test accuracy, in points, with its interval; `p` is adjusted."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
-
-    @property
-    def significant(self) -> bool:
-        """Tell whether the adjusted p value is below 0.05."""
-        return self.p < 1 - LEVEL
+from mnist_study.report.analysis.differences import Difference, holm, student
+from mnist_study.report.analysis.intervals import LEVEL
 
 
 @dataclass(frozen=True)
@@ -56,19 +41,18 @@ class Interaction:
 class Fit:
     """A fitted model: effects by name, number of runs, residual degrees of freedom and standard deviation in points.
 
-    `blocks` counts the seeds, 0 where they are not in the model. `interactions` is empty where the model has none.
-    `by_seed` is the p value of an F test of interactions with the seed, `lack_of_fit` that of one for lack of fit;
-    each is None where there are too few networks.
+    Their p values are not adjusted. `interactions` is empty where the model has none. `lack_of_fit` is the p value of a
+    test whether rows differ by more than their factors' effects; None where there are no interactions to leave out, or
+    no row has two networks. `shared_seeds` tells that rows share a seed, so their networks are not independent.
     """
 
-    effects: dict[str, Effect]
+    effects: dict[str, Difference]
     runs: int
-    blocks: int
     df: int
     noise: float
     interactions: dict[tuple[str, str], Interaction]
-    by_seed: float | None
     lack_of_fit: float | None
+    shared_seeds: bool
 
     def depends_on(self, factor: str) -> list[str]:
         """Name the factors that interact significantly with this one."""
@@ -92,57 +76,58 @@ class Run:
 
 
 def fit_design(design: Design, runs: Iterable[Run]) -> Fit | None:
-    """Fit a design, p values not adjusted yet; None where a row is missing or all accuracies are equal."""
+    """Fit a design; None where a row is missing or all accuracies are equal."""
     own = [run for run in runs if run.table in design.tables]
     if len({run.variant for run in own}) < design.rows or len({run.accuracy for run in own}) == 1:
         return None
-    fit = _least_squares(design, own)
+    # Each factor's coefficients sum to 0 over its levels.
+    fit: Any = ols(formula(design), pd.DataFrame(own)).fit(cov_type="HC2", use_t=True)
+    model = fit.model
+    estimates = hc2(model.exog, contrasts(design, model.exog_names), model.endog)
+    seeds = [seed for row in {(run.variant, run.seed) for run in own} for seed in row[1:]]
     return Fit(
-        effects={name: _effect(fit, comparison) for name, comparison in design.comparisons.items()},
+        effects={name: student(*found) for name, *found in zip(design.comparisons, *estimates, strict=True)},
         runs=len(own),
-        blocks=_blocks(design, own),
         df=int(fit.df_resid),
-        noise=sqrt(fit.mse_resid),
+        noise=round(sqrt(fit.mse_resid), 9),
         interactions=_interactions(design, fit, own) if design.interactions else {},
-        by_seed=_by_seed(design, own),
-        lack_of_fit=None if design.interactions else _lack_of_fit(design, own),
+        lack_of_fit=None if design.interactions else _lack_of_fit(fit, own),
+        shared_seeds=len(own) > design.rows and len(seeds) > len(set(seeds)),
     )
 
 
-def _least_squares(design: Design, runs: list[Run]) -> Any:  # noqa: ANN401 - statsmodels has no types
-    """Give statsmodels' result; each factor's coefficients sum to 0 over its levels."""
-    return ols(_formula(design, runs), pd.DataFrame(runs)).fit(cov_type="HC2", use_t=True)
-
-
-def _formula(design: Design, runs: list[Run]) -> str:
+def formula(design: Design) -> str:
+    """Write the model as patsy reads it."""
     terms = " + ".join(f"C({factor}, Sum)" for factor in design.factors)
-    blocks = " + C(seed, Sum)" if _blocks(design, runs) else ""
-    return f"accuracy ~ ({terms}){'**2' if design.interactions else ''}{blocks}"
+    return f"accuracy ~ ({terms}){'**2' if design.interactions else ''}"
 
 
-def _effect(fit: Any, comparison: Comparison) -> Effect:  # noqa: ANN401 - statsmodels has no types
-    names = fit.model.exog_names
+def contrasts(design: Design, names: list[str]) -> np.ndarray:
+    """Give the weights [C, K] of the K named coefficients in each of the design's C comparisons."""
+    return np.array([_contrast(names, comparison) for comparison in design.comparisons.values()])
+
+
+def hc2(exog: np.ndarray, comparisons: np.ndarray, accuracies: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give each comparison's difference, HC2 standard error [..., C] and degrees of freedom [C].
+
+    `exog` is [N, K], `comparisons` are weights of its coefficients [C, K], `accuracies` [..., N]. The variance is a sum
+    of squared residuals, each times a share squared; the degrees of freedom are Satterthwaite's for equal variances
+    (Bell and McCaffrey, 2002, blocks of one).
+    """
+    inverse = np.linalg.pinv(exog)
+    rest = np.eye(len(exog)) - exog @ inverse
+    weights = comparisons @ inverse
+    shares = weights / np.sqrt(np.diag(rest))
+    forms = [share[:, None] * rest * share for share in shares]
+    df = np.array([np.trace(form) ** 2 / (form * form).sum() for form in forms])
+    return accuracies @ weights.T, np.sqrt((accuracies @ rest) ** 2 @ (shares**2).T), df
+
+
+def _contrast(names: list[str], comparison: Comparison) -> np.ndarray:
     level, reference = (
         _deviation(names, comparison.factor, level) for level in (comparison.level, comparison.reference)
     )
-    weights = level - reference
-    test = fit.t_test(weights)
-    difference, error, df = test.effect.item(), test.sd.item(), _df(fit.model.exog, weights)
-    half = stats.t.ppf((1 + LEVEL) / 2, df) * error
-    p = 2 * stats.t.sf(abs(difference) / error, df) if error else 1.0
-    # Rounded, so that a tie such as 0.0625 is printed alike on every machine.
-    return Effect(*(round(float(value), 9) for value in (difference, difference - half, difference + half, p)))
-
-
-def _df(exog: np.ndarray, weights: np.ndarray) -> float:
-    """Give the degrees of freedom of a comparison's HC2 variance: Satterthwaite's, for equal variances.
-
-    The variance is a sum of squared residuals, each times `share` squared (Bell and McCaffrey, 2002, blocks of one).
-    """
-    hat = exog @ np.linalg.pinv(exog)
-    share = exog @ np.linalg.inv(exog.T @ exog) @ weights / np.sqrt(1 - np.diag(hat))
-    form = share[:, None] * (np.eye(len(exog)) - hat) * share
-    return float(np.trace(form) ** 2 / (form * form).sum())
+    return level - reference
 
 
 def _deviation(names: list[str], factor: str, level: str) -> np.ndarray:
@@ -152,43 +137,23 @@ def _deviation(names: list[str], factor: str, level: str) -> np.ndarray:
     return np.array([float(name == this) if this in own else -float(name in own) for name in names])
 
 
-def _blocks(design: Design, runs: list[Run]) -> int:
-    """Count the seeds, or 0 where rows have different ones: HC2 is undefined for a block of one network."""
-    seeds = len({run.seed for run in runs})
-    return seeds if seeds > 1 and len(runs) == seeds * design.rows else 0
-
-
-def _interactions(design: Design, fit: Any, runs: list[Run]) -> dict[tuple[str, str], Interaction]:  # noqa: ANN401 - as above
+def _interactions(design: Design, fit: Any, runs: list[Run]) -> dict[tuple[str, str], Interaction]:  # noqa: ANN401 - statsmodels has no types
     """Test each interaction (F test, type II sums of squares), adjusted by Holm's method over all of them."""
     p_values: Any = anova_lm(fit, typ=2, robust="hc2")["PR(>F)"]
     pairs: list[tuple[str, str]] = list(combinations(design.factors, 2))
     table: Any = pd.DataFrame(runs)
-    raw = [float(p_values[f"C({a}, Sum):C({b}, Sum)"]) for a, b in pairs]
+    raw = [round(float(p_values[f"C({a}, Sum):C({b}, Sum)"]), 9) for a, b in pairs]
     means = [table.groupby(list(pair), sort=False)["accuracy"].mean().to_dict() for pair in pairs]
     return {pair: Interaction(p, mean) for pair, p, mean in zip(pairs, holm(raw), means, strict=True)}
 
 
-def _by_seed(design: Design, runs: list[Run]) -> float | None:
-    """Test whether factors and seed interact.
-
-    Networks of one architecture and seed begin with the same weights, and all of one seed see the images in one order,
-    so they may not be the independent runs that the intervals assume.
-    """
-    if not _blocks(design, runs):
-        return None
-    formula = _formula(design, runs)
-    more = "".join(f" + C(seed, Sum):C({factor}, Sum)" for factor in design.factors)
-    return _f_test(formula + more, formula, runs)
-
-
-def _lack_of_fit(design: Design, runs: list[Run]) -> float | None:
-    """Test for lack of fit: whether rows differ by more than the sum of their factors' effects."""
-    if not _blocks(design, runs):
-        return None
-    return _f_test("accuracy ~ C(variant) + C(seed)", _formula(design, runs), runs)
-
-
-def _f_test(bigger: str, smaller: str, runs: list[Run]) -> float:
+def _lack_of_fit(fit: Any, runs: list[Run]) -> float | None:  # noqa: ANN401 - as above
+    """Test, with HC2 variances, all differences between rows' means that the model leaves out."""
     table = pd.DataFrame(runs)
-    test: Any = ols(bigger, table).fit().compare_f_test(ols(smaller, table).fit())
-    return float(test[1])
+    rows = table["variant"].drop_duplicates()
+    if len(rows) == len(table):
+        return None
+    own: Any = ols("accuracy ~ 0 + variant", table).fit(cov_type="HC2", use_t=True)
+    of_row = dict(zip(table["variant"], fit.model.exog, strict=True))
+    explained = np.array([of_row[name.removeprefix("variant[").removesuffix("]")] for name in own.model.exog_names])
+    return round(float(own.f_test(null_space(explained.T).T).pvalue), 9)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from mnist_study.report.analysis.designs import DESIGNS
-from mnist_study.report.analysis.factorial import Effect, Fit
-from mnist_study.report.analysis.rows import own_interval
+from mnist_study.report.analysis.differences import Difference
+from mnist_study.report.analysis.factorial import Fit
+from mnist_study.report.analysis.rows import against_published, noises, own_interval, verdict
 from mnist_study.report.figures import confusion, forest_plot, learning_curves, missed, network_diagram, scatter_plots
 from mnist_study.report.figures.forest_plot import Bar, Value
 from mnist_study.report.figures.learning_curves import Curve
@@ -58,15 +59,16 @@ def panels(results: Results) -> dict[str, list[Curve]]:
 
 
 def _points(results: Results) -> list[Point]:
+    noise = noises(results)
     return [
         Point(
             kind=o.published.architecture,
             parameters=o.metrics["parameters"],
             published=o.published.test_accuracy,
             ours=o.metrics["test_accuracy"],
-            seeds=o.metrics["seeds"],
+            agrees=verdict(against_published(o, noise.get(name))) == "agrees",
         )
-        for o in results.outcomes.values()
+        for name, o in results.outcomes.items()
         if o.published
     ]
 
@@ -91,8 +93,8 @@ def _bars(published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, list[Bar
     return found
 
 
-def _value(effect: Effect) -> Value:
-    return effect.difference, effect.low, effect.high
+def _value(effect: Difference) -> Value:
+    return effect.value, effect.low, effect.high
 
 
 def _hardest(misses: Misses, classes: Sequence[str]) -> list[Missed]:

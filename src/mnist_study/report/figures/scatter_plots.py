@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from mnist_study.report.analysis.intervals import difference_interval
 from mnist_study.report.figures.card import INK, MARKERS, PALETTE, QUIET, card, target_line
 
 NEAR = 1000  # parameters that differ by less would be drawn on top of each other
@@ -21,7 +20,7 @@ class Point:
     parameters: int
     published: float
     ours: float
-    seeds: int = 1
+    agrees: bool = True
 
 
 @dataclass(frozen=True)
@@ -35,19 +34,20 @@ class Star:
 
 
 def against_published(points: Sequence[Point], target: float) -> bytes:
-    """Draw our accuracy over the published one, with the line of equality and the 95 % band in which they agree."""
+    """Draw our accuracy over the published one, with the line of equality; a ring marks what does not agree."""
     values = np.array([(point.published, point.ours) for point in points])
     low, high = float(values.min()) - 0.1, min(float(values.max()) + 0.1, 100.0)
-    line, seeds = np.linspace(low, high, 60), min(point.seeds for point in points)
-    within = np.array([_within(x, seeds) for x in line])
+    rings = [(point.published, point.ours) for point in points if not point.agrees]
     with card(7.4, 4.9) as (figure, svg):
         axes = figure.subplots()
-        axes.fill_between(line, within[:, 0], within[:, 1], color="#eaeef2", linewidth=0, label="agrees (95 %)")
-        axes.plot(line, line, color=QUIET, linewidth=1, label="equal")
+        axes.plot([low, high], [low, high], color=QUIET, linewidth=1, label="equal")
         axes.axvline(target, color=QUIET, linewidth=0.8, linestyle="--")
         target_line(axes, target)
         for kind, look, own in _by_kind(points):
             axes.scatter([p.published for p in own], [p.ours for p in own], s=30, alpha=0.85, label=kind, **look)
+        if rings:
+            ring = {"s": 110, "facecolor": "none", "edgecolor": INK, "linewidth": 1, "label": "does not agree"}
+            axes.scatter(*zip(*rings, strict=True), **ring)
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         axes.set(xlabel="published test accuracy, %", ylabel="test accuracy here, %")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -81,15 +81,6 @@ def _by_kind(points: Sequence[Point]) -> Iterator[tuple[str, dict, list[Point]]]
     for index, kind in enumerate(dict.fromkeys(point.kind for point in points)):
         look = {"color": PALETTE[index % len(PALETTE)], "marker": MARKERS[index % len(MARKERS)], "linewidth": 0}
         yield kind, look, [point for point in points if point.kind == kind]
-
-
-def _within(published: float, seeds: int) -> tuple[float, float]:
-    """Give the lowest and the highest accuracy here that agree with a published one."""
-    low = high = published
-    for _ in range(20):  # the interval's width depends on where it ends, but little
-        low -= difference_interval(low, published, seeds)[1]
-        high = min(high - difference_interval(high, published, seeds)[0], 100.0)
-    return low, high
 
 
 def _columns(sizes: dict[str, int]) -> dict[str, float]:

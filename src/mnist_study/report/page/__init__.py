@@ -19,11 +19,11 @@ CAPTIONS = {
     "effects": (
         "The changes that the two tables below list. Right of the line the change helps. An interval that contains 0 is"
         " inconclusive. One that just excludes 0 may be so too: among many comparisons some are extreme by chance. The"
-        " p values are adjusted for that."
+        " claims' p values are adjusted for that."
     ),
     "against_published": (
-        "Each point is a row of the study. Above the diagonal the accuracy here is higher; inside the band the two"
-        " agree (95 % interval). The dashed lines are the target."
+        "Each point is a row of the study. Above the diagonal the accuracy here is higher. A ring marks a row whose"
+        " two figures do not agree (95 % interval). The dashed lines are the target."
     ),
     "parameters": (
         "Each point is a row of the study, here and as published; a star is a variant that is not in the study, with"

@@ -1,7 +1,7 @@
 """How to read the page's numbers, and how far they can be trusted."""
 
-from mnist_study.report.analysis.claims import noise_by_scheduler
 from mnist_study.report.analysis.intervals import TEST_IMAGES, seed_noise, wilson
+from mnist_study.report.analysis.rows import noises
 from mnist_study.report.page.markdown import interval
 from mnist_study.report.results.outcomes import Results
 
@@ -10,11 +10,11 @@ def method(results: Results) -> str:
     """Explain the numbers and their limits."""
     if not results.images.study:
         return _of_other_images(results)
-    spread = ", ".join(f"{noise.sd:.3f} with {name}" for name, noise in noise_by_scheduler(results).items())
+    groups = sorted({noise.sd for noise in noises(results).values()})
     noise = seed_noise(outcome.accuracies for outcome in results.rows().values())
     seeds = (
         f"The networks of a row differ by their seed, with a standard deviation of {noise.sd:.3f} points"
-        f" ({noise.df} degrees of freedom; {spread})."
+        f" ({noise.df} degrees of freedom); by scheduler and augmentation it is {groups[0]:.3f} to {groups[-1]:.3f}."
         if noise
         else "With one seed per row, the variance between seeds is unknown."
     )
@@ -31,10 +31,9 @@ def method(results: Results) -> str:
         f"- {seeds} Intervals over seeds allow for other seeds, on the same {TEST_IMAGES:,} images. Other test images"
         f" would move all networks together: at {goal:.2f} % by {interval((low - goal, high - goal), '+.2f')} points"
         " (95 % interval).\n"
-        "- Rows are compared with published figures as if each run had drawn its own images. That overstates the"
-        " variance, so these intervals are too wide rather than too narrow, and *agrees* does not prove that two are"
-        " equal. The models under [Effects](#effects) estimate the variance from the networks themselves, so they"
-        " detect smaller differences.\n"
+        "- A published figure is of one run, so only large differences from it are significant, and *agrees* does not"
+        " prove that two are equal. The models under [Effects](#effects) detect smaller differences. docs/statistics.md"
+        " says how often all these intervals are right.\n"
         "- All comparisons are of these recipes. With another learning rate a verdict could be different."
     )
 

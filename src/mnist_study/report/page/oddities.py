@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mnist_study.report.analysis.claims import NAMED_ACCURACY, NAMED_BEST
+from mnist_study.report.analysis.row_claims import NAMED_ACCURACY, NAMED_BEST
 from mnist_study.report.results.outcomes import Published, Target
 
 

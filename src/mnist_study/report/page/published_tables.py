@@ -2,8 +2,7 @@
 
 from statistics import fmean
 
-from mnist_study.report.analysis.intervals import TEST_IMAGES, difference_interval
-from mnist_study.report.analysis.rows import own_interval, row_verdict
+from mnist_study.report.analysis.rows import against_published, noises, own_interval, verdict
 from mnist_study.report.page.markdown import accuracy, count, interval, table
 from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.report.results.outcomes import Results
@@ -20,8 +19,8 @@ HEADINGS = {
 NOTE = (
     "All in percent; ± is the standard deviation over seeds. Training accuracy is measured during training, on"
     " augmented digits and with dropout active, so it can be lower than test accuracy. The interval is that of the"
-    f" difference of two proportions of {TEST_IMAGES:,} images, ours less published. Where it contains 0 the"
-    " verdict is *agrees*; by chance alone up to one row in twenty does not."
+    " difference, ours less published, if the study's runs vary as networks do here between seeds. Where it contains 0"
+    " the verdict is *agrees*; by chance alone one row in twenty does not."
 )
 
 
@@ -61,16 +60,16 @@ def published_table(results: Results, number: int) -> str:
         return ""
     header = ("variant", "scheduler", "augmentation", "batch size", "published train", "train here")
     header += ("published test", "test here", "difference", "95 % interval", "verdict")
-    lines = []
+    lines, noise = [], noises(results)
     for name, outcome in rows.items():
         row, recipe, ours = results.published[name], outcome.recipe, outcome.metrics
-        ends = difference_interval(ours["test_accuracy"], row.test_accuracy, ours["seeds"])
+        ends = against_published(outcome, noise.get(name))
         lines.append(
             (
                 *(f"`{name}`", recipe.scheduler, recipe.augmentation, recipe.batch_size),
                 *(f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
                 *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+z.2f}"),
-                *(interval(ends, "+z.2f"), row_verdict(outcome)),
+                *(interval(ends, "+z.2f"), verdict(ends)),
             )
         )
     of = [row for row in results.published.values() if row.table == number]

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
-from mnist_study.report.analysis.claims import Claim, Verdict, noise_by_scheduler
+from mnist_study.report.analysis.claims import Claim, Verdict
 from mnist_study.report.analysis.intervals import mean_interval, wilson
-from mnist_study.report.analysis.rows import own_interval, row_verdict
+from mnist_study.report.analysis.rows import against_published, noises, own_interval, verdict
 from mnist_study.report.page.markdown import accuracy, count, interval, table
 from mnist_study.report.results.outcomes import Outcome, Results
 
@@ -20,18 +20,19 @@ def result(results: Results, claims: Sequence[Claim]) -> str:
     if not summary["variants"]:
         nothing = "**No variant of this run is a row of the published study, so there is nothing to compare.**"
         return "\n\n".join([nothing, "\n".join(own)])
-    verdicts = Counter(row_verdict(outcome) for outcome in results.rows().values())
+    noise = noises(results)
+    verdicts = Counter(verdict(against_published(row, noise.get(name))) for name, row in results.rows().items())
     best = results.outcomes[summary["best_variant"]]
     lines = [
         f"- {_overall(results)}{verdicts['agrees']} of {count(len(results.rows()), 'row')} agree with the published"
-        f" figure (95 % interval); {verdicts['higher']} are higher, {verdicts['lower']} lower.{_by_seeds(results)}",
+        f" figure (95 % interval); {verdicts['higher']} are higher, {verdicts['lower']} lower.",
         f"- The best row is `{summary['best_variant']}` with {accuracy(best)} % (95 % interval"
         f" {interval(wilson(summary['best_test_accuracy']))} for other test images); as the best of several it is"
         " biased upwards.",
         *own,
     ]
     reached = claims[0]
-    at_target = reached.ours if reached.verdict != "not tested" else summary["variants_at_target"]
+    at_target = reached.ours if reached.effect else summary["variants_at_target"]
     if any(claim.verdict != "not tested" for claim in claims):
         lines.append(f"- {_verdicts(claims)}")
     return (
@@ -109,20 +110,6 @@ def _overall(results: Results) -> str:
     return (
         f"Mean difference, here less published: {sum(differences) / len(rows):+.3f} points (95 % interval {ends}, with"
         " the rows as a random sample). "
-    )
-
-
-def _by_seeds(results: Results) -> str:
-    """Count the rows that differ significantly by the variance between seeds, where that is known."""
-    noises, significant = noise_by_scheduler(results), 0
-    for outcome in results.rows().values():
-        if outcome.recipe.scheduler not in noises or outcome.published is None:
-            return ""
-        margin = noises[outcome.recipe.scheduler].run_margin(outcome.metrics["seeds"])
-        significant += abs(outcome.metrics["test_accuracy"] - outcome.published.test_accuracy) > margin
-    return (
-        " That interval takes each run as measured on images of its own. If the study's runs vary as seeds do here,"
-        f" {significant} of {len(results.rows())} rows differ significantly."
     )
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from mnist_study.report.analysis.claims import Claim
+from mnist_study.report.analysis.claims import Claim, p_value, say
 from mnist_study.report.analysis.designs import DESIGNS, Design
-from mnist_study.report.analysis.factorial import Effect, Fit, Interaction
+from mnist_study.report.analysis.differences import Difference
+from mnist_study.report.analysis.factorial import Fit, Interaction
 from mnist_study.report.analysis.intervals import LEVEL
 from mnist_study.report.page.markdown import table
 
 Fits = dict[str, Fit]
 NAMES = {"batch_size": "batch size"}
+MANY = 1000  # seeds; nobody will train more
 
 
 def claims_table(claims: Sequence[Claim]) -> str:
@@ -17,16 +19,29 @@ def claims_table(claims: Sequence[Claim]) -> str:
     if not claims:
         return ""
     note = (
-        "A verdict rests on the networks trained here; the study's own figures, one run per row, stand beside them."
-        " Differences are in points of test accuracy, with 95 % intervals, from the models under [Effects](#effects)."
-        " *Supported* and *contradicted* are significant differences, *contradicted* with the opposite sign: p below"
-        " 0.05 after Holm's adjustment for all comparisons. Otherwise the verdict is *inconclusive*. For counts of rows"
-        " and for the best row it rests on simultaneous intervals for all rows, from the variance between seeds with"
-        " the row's scheduler. By the published figures alone a claim is significant where p there is below 0.05."
-        " Small networks are those of tables 5 and 6."
+        "A verdict rests on the networks trained here; the study's own figures, one run a row, stand beside them."
+        " *Difference* is in points of test accuracy, with its 95 % interval; above 0 it speaks for the claim. Where it"
+        " is significant (p below 0.05, adjusted by Holm's method for all claims), the claim is *supported* or"
+        " *contradicted*, else *inconclusive*. *Seeds* is the number a row with which a difference of this size would"
+        " be significant with a chance of 80 %. For claims about rows the difference is that of the highest row from"
+        " the target (the lowest, where all must reach it), with an interval that holds for all rows at once. The other"
+        " differences are from the models under [Effects](#effects). Small networks are those of tables 5 and 6."
     )
-    lines = [(claim.text, claim.published, claim.ours, f"**{claim.verdict}**") for claim in claims]
-    return f"{note}\n\n{table(('claim', 'by the published figures', 'here', 'verdict'), lines)}"
+    header = ("claim", "by the published figures", "here", "difference", "verdict", "seeds")
+    lines = [
+        (
+            *(claim.text, claim.published, claim.ours, say(claim.effect) if claim.effect else ""),
+            *(f"**{claim.verdict}**", _seeds(claim.seeds)),
+        )
+        for claim in claims
+    ]
+    return f"{note}\n\n{table(header, lines)}"
+
+
+def _seeds(number: int | None) -> str:
+    if number is None:
+        return ""
+    return f"{number:,}" if number <= MANY else f"over {MANY:,}"
 
 
 def effects(published: Fits, ours: Fits) -> str:
@@ -48,7 +63,7 @@ def _design(design: Design, published: Fit, ours: Fit | None) -> str:
     method += " Least squares, standard errors HC2 with the degrees of freedom of Bell and McCaffrey."
     method += f" Published: {_size(published)}."
     method += f" Here: {_size(ours)}." if ours else f" {missing(design)}"
-    header = ("change", "here", "95 % interval", "p", "published", "95 % interval", "p")
+    header = ("change", "here", "95 % interval", "published", "95 % interval")
     lines = [
         (comparison.words, *_cells(ours.effects[name] if ours else None), *_cells(published.effects[name]))
         for name, comparison in design.comparisons.items()
@@ -65,15 +80,13 @@ def missing(design: Design) -> str:
 
 
 def _size(fit: Fit) -> str:
-    blocks = f" (their {fit.blocks} seeds as blocks)" if fit.blocks else ""
-    size = f"{fit.runs} networks{blocks}, {fit.df} residual degrees of freedom"
-    return f"{size}, residual deviation {fit.noise:.3f} points"
+    return f"{fit.runs} networks, {fit.df} residual degrees of freedom, residual deviation {fit.noise:.3f} points"
 
 
-def _cells(effect: Effect | None) -> tuple[str, str, str]:
+def _cells(effect: Difference | None) -> tuple[str, str]:
     if effect is None:
-        return "", "", ""
-    return f"{effect.difference:+.3f}", f"{effect.low:+.3f} to {effect.high:+.3f}", p_value(effect.p)
+        return "", ""
+    return f"{effect.value:+z.3f}", f"{effect.low:+z.3f} to {effect.high:+z.3f}"
 
 
 def _interactions(fit: Fit) -> list[str]:
@@ -84,7 +97,7 @@ def _interactions(fit: Fit) -> list[str]:
     tests = f"Of the {len(fit.interactions)} two-way interactions (F tests, adjusted by Holm's method)"
     if not significant:
         return [f"{tests} none is significant: no effect above is found to depend on another factor."]
-    names = [f"{named(a)} and {named(b)} (p {p_value(pair.p)})" for (a, b), pair in significant.items()]
+    names = [f"{named(a)} and {named(b)} ({p_value(pair.p)})" for (a, b), pair in significant.items()]
     verb = "is" if len(significant) == 1 else "are"
     line = (
         f"{tests} {len(significant)} {verb} significant: {', '.join(names)}. An effect of these factors above is"
@@ -102,19 +115,16 @@ def _means(down: str, across: str, pair: Interaction) -> str:
 def _assumptions(fit: Fit) -> list[str]:
     """Report the tests of the model's assumptions."""
     lines = []
-    if fit.by_seed is not None:
-        significant = fit.by_seed < 1 - LEVEL
+    if fit.shared_seeds:
         lines.append(
-            "Networks of one architecture and seed begin with the same weights, and all of one seed see the images in"
-            f" the same order. Effects {'vary' if significant else 'do not vary'} significantly between seeds (F test,"
-            f" p {p_value(fit.by_seed)}), so "
-            + ("the intervals are somewhat too narrow." if significant else "they are treated as independent runs.")
+            "Rows share seeds, so their networks begin alike and see the images in the same order. The intervals take"
+            " them for independent, so they may be much too narrow (docs/statistics.md)."
         )
     if fit.lack_of_fit is not None:
         significant = fit.lack_of_fit < 1 - LEVEL
         lines.append(
             f"Lack of fit is {'significant' if significant else 'not significant'} (F test against the rows' own means,"
-            f" p {p_value(fit.lack_of_fit)})"
+            f" {p_value(fit.lack_of_fit)})"
             + (": the effects do not add up, and the comparisons hold for these rows only." if significant else ".")
         )
     return lines
@@ -123,8 +133,3 @@ def _assumptions(fit: Fit) -> list[str]:
 def named(factor: str) -> str:
     """Give a factor's name in words."""
     return NAMES.get(factor, factor)
-
-
-def p_value(p: float) -> str:
-    """Write a p value."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from mnist_study.report.analysis.intervals import TEST_IMAGES, Noise, holm, seed_noise
+from mnist_study.report.analysis.differences import holm
+from mnist_study.report.analysis.intervals import TEST_IMAGES, Noise, seed_noise
 from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.tools.review import noise
 from mnist_study.tools.review.comparison import Change
 from mnist_study.tools.review.noise import Spread
-from mnist_study.tools.review.predictions import right
+from mnist_study.tools.review.predictions import right, share_seeds
 from mnist_study.tools.review.revision import Revision
 
 HIGHER_IS_BETTER = {
@@ -20,7 +21,6 @@ HIGHER_IS_BETTER = {
     "test_accuracy": True,
     "validation_accuracy": True,
     "train_accuracy": True,
-    "best_epoch_test_accuracy": True,
     "test_loss": False,
     "epochs_to_target": False,
 }  # measured metrics; all others are counts or settings
@@ -30,7 +30,7 @@ TESTS = {
     "paired": "the larger p of a test of the gain on each test image and of Student's t test over the seeds",
     "Student": "Student's t test over the seeds",
     "others' seeds": "the same with the standard deviation between seeds of other variants, for one seed each",
-    "binomial": "z test as if each accuracy had test images of its own, less sensitive than a paired one",
+    "binomial": "Agresti and Caffo's test, as if each accuracy had test images of its own",
 }
 
 
@@ -81,6 +81,8 @@ class Judge:
             return change
         changed = [name for name in rows if self.before.variants[name] != self.after.variants[name]]
         pairs = [self._right(name) for name in changed]
+        if any(share_seeds(side, changed) for side in (self.before, self.after)):
+            return change  # then the gains of rows are not independent
         gains = [noise.gain(*pair) for pair in pairs if pair]
         if not gains or len(gains) < len(changed):
             return change

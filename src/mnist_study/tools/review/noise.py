@@ -5,12 +5,14 @@ Accuracies are in percent of N test images. "Right" is bool [S, N]: whether the 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import test_proportions_2indep
 
 from mnist_study.report.analysis.intervals import LEVEL, TEST_IMAGES, Noise
 
@@ -67,7 +69,7 @@ def gain(before: np.ndarray, after: np.ndarray) -> Gain:
 
 
 def mean_gain(gains: Sequence[Gain], rows: int) -> Gain:
-    """Give the gain of a mean over so many rows, of which only these changed."""
+    """Give the gain of a mean over so many rows, of which only these changed, each with seeds of its own."""
     by_seed = tuple((variance / rows**2, df) for each in gains for variance, df in each.by_seed)
     return Gain(np.sum([each.images for each in gains], axis=0) / rows, by_seed)
 
@@ -76,7 +78,8 @@ def paired(before: np.ndarray, after: np.ndarray) -> float:
     """Give the p value of a difference in accuracy on the same images: McNemar's exact one for one seed each."""
     if len(before) == len(after) == 1:
         lost, won = int((before & ~after).sum()), int((after & ~before).sum())
-        return float(stats.binomtest(won, lost + won).pvalue) if lost + won else 1.0
+        found: Any = mcnemar(np.array([[0, lost], [won, 0]]), exact=True)
+        return float(found.pvalue)
     return gain(before, after).p()
 
 
@@ -85,22 +88,22 @@ def by_seeds(before: Spread, after: Spread, others: Noise | None = None) -> floa
 
     For one seed each the noise is that of `others`, the variants of several seeds. None where no noise is known.
     """
-    df = before.seeds + after.seeds - 2
-    noise = others
-    if df:
-        squares = sum(side.sd**2 * (side.seeds - 1) for side in (before, after))
-        noise = Noise(math.sqrt(squares / df), df)
-    if noise is None or noise.sd == 0:
+    if before.seeds == after.seeds == 1:
+        if others is None or others.sd == 0:
+            return None
+        return float(2 * stats.t.sf(abs(after.mean - before.mean) / (others.sd * math.sqrt(2)), others.df))
+    if before.sd == after.sd == 0:
         return None
-    error = noise.sd * math.sqrt(1 / before.seeds + 1 / after.seeds)
-    return float(2 * stats.t.sf(abs(after.mean - before.mean) / error, noise.df))
+    found: Any = stats.ttest_ind_from_stats(*astuple(before), *astuple(after))
+    return float(found.pvalue)
 
 
 def binomial(before: float, after: float, images: int = TEST_IMAGES) -> float:
-    """Give the p value of two accuracies as if each had images of its own: the z test, unpooled."""
-    p, q = before / 100, after / 100
-    error = math.sqrt((p * (1 - p) + q * (1 - q)) / images)
-    return float(2 * stats.norm.sf(abs(q - p) / error)) if error else 1.0
+    """Give the p value of two accuracies as if each had images of its own (Agresti and Caffo)."""
+    first, second = (accuracy / 100 * images for accuracy in (before, after))
+    with np.errstate(divide="ignore", invalid="ignore"):  # it computes an odds ratio, too
+        found: Any = test_proportions_2indep(first, images, second, images, method="agresti-caffo")
+    return float(found.pvalue)
 
 
 def verdict(p: float, better: bool) -> Verdict:

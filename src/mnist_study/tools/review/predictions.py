@@ -1,6 +1,7 @@
 """Which test images each network gets right, from the predictions that `evaluate` kept."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,20 @@ def read_labels(path: Path) -> np.ndarray | None:
 
 def right(revision: Revision, variant: str, labels: np.ndarray) -> np.ndarray | None:
     """Tell which images each network gets right, bool [S, N]; None where there are no predictions of these images."""
+    predicted = _field(revision, variant, "predicted")
+    return predicted == labels if predicted is not None and predicted.shape[1:] == labels.shape else None
+
+
+def share_seeds(revision: Revision, variants: Iterable[str]) -> bool:
+    """Tell whether two of these variants have a seed in common."""
+    found = [_field(revision, variant, "seeds") for variant in variants]
+    seeds = [int(seed) for each in found if each is not None for seed in each]
+    return len(seeds) > len(set(seeds))
+
+
+def _field(revision: Revision, variant: str, name: str) -> np.ndarray | None:
     content = revision.result(f"results/predictions/{variant}.npz")
     if content is None:
         return None
     with np.load(io.BytesIO(content)) as file:
-        predicted = file["predicted"]
-    return predicted == labels if predicted.shape[1:] == labels.shape else None
+        return file[name]

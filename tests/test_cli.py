@@ -13,7 +13,19 @@ from typer.testing import CliRunner
 from mnist_study import cli
 from tests.support import COMMAND, ROOT
 
-SUBCOMMANDS = ("predict", "networks", "study", "sweep", "coverage", "review", "plots", "doctor", "result", "verify", "dvc")
+SUBCOMMANDS = (
+    "predict",
+    "networks",
+    "study",
+    "sweep",
+    "coverage",
+    "review",
+    "plots",
+    "doctor",
+    "result",
+    "verify",
+    "dvc",
+)
 
 
 def run(*arguments: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -105,6 +105,7 @@ def test_the_report_is_these_files_of_the_same_bytes_each_time_and_nothing_older
     assert written.keys() == {
         "metrics/summary.json",
         "metrics/variants.json",
+        "reports/networks.md",
         "reports/study.md",
         "reports/figures/against_published.svg",
         "reports/figures/confusion.svg",
@@ -130,7 +131,7 @@ def test_the_metrics_follow_their_contract(files):
 
 
 def test_every_figure_on_the_page_is_there_and_is_svg(files):
-    page = files["reports/study.md"].decode()
+    page = (files["reports/study.md"] + files["reports/networks.md"]).decode()
     for name, content in files.items():
         if name.endswith(".svg"):
             assert ET.fromstring(content).tag.endswith("svg")  # noqa: S314 - our own file

@@ -52,9 +52,9 @@ def report_files(results: Results, misses: Misses) -> dict[str, bytes]:
         "leaderboard": plot_tables.leaderboard(results),
         "confusion": plot_tables.confusion(results),
     }
-    text = page.write(results, misses, judged, published, ours, pictures)
+    pages = page.write(results, misses, judged, published, ours, pictures)
     return {
-        "study.md": text.encode(),
+        **{name: text.encode() for name, text in pages.items()},
         **{f"figures/{name}.svg": svg for name, svg in pictures.items()},
         **{f"plots/{name}.csv": table.encode() for name, table in tables.items()},
     }

@@ -18,7 +18,12 @@ CHAMPION = [99.5, 99.6, 99.7]
 def write(results, figures=("network_1",)):
     ours = effects.of_results(results)
     judged = claims.judge(results, PUBLISHED_FITS, ours, effects.of_epoch(results, claims.EARLY))
-    return page.write(results, some_misses(), judged, PUBLISHED_FITS, ours, figures)
+    return page.write(results, some_misses(), judged, PUBLISHED_FITS, ours, figures)["study.md"]
+
+
+def networks_page(networks):
+    results = replace(whole_study(scattered, only=[], mine=[99.5]), networks=networks)
+    return page.write(results, some_misses(), [], {}, {}, ())["networks.md"]
 
 
 def rows(text):
@@ -65,10 +70,10 @@ def test_metrics_of_probabilities_are_shown_where_there_are_any(whole):
 
 
 def test_each_row_of_each_table_stands_beside_its_published_one(whole):
-    tables = section(whole, "Here against published").split("### Table ")[1:]
+    tables = section(whole, "Here against published").split("<summary>Table ")[1:]
     assert [len(rows(text)) - 2 for text in tables] == [12, 12, 12, 12, 8, 4]
-    assert '"Batch Norm + FC + GAP" there; 9,186 parameters; 12 of the table\'s 12 rows.' in tables[0]
-    means = rows(section(whole, "Here against published").split("### Table ")[0])
+    assert '"Batch Norm + FC + GAP" there; 9,186 parameters; 12 of its 12 rows.' in tables[0]
+    means = rows(section(whole, "Here against published").split("<summary>Table ")[0])
     assert means["5"][1:5] == ["`two_pool`", "6,290", "8 of 8", "99.320"]
     assert float(means["5"][5]) - 99.32 == pytest.approx(float(means["5"][6]), abs=0.001)
     cells = rows(tables[4])["two_pool_dropout-b64-plateau-rotate"]
@@ -101,8 +106,11 @@ def test_what_reaches_the_target_and_when(whole):
 
 
 def test_each_network_has_its_diagram_and_its_layers(whole):
-    text = section(whole, "The networks")
-    assert "### made_up, dropout 0.04\n\n170 parameters, 48,752 multiply-accumulates per image; 1 variant." in text
+    assert rows(section(whole, "The networks"))["[made_up, dropout 0.04](networks.md#made_up-dropout-004)"][1:] == [
+        *("170", "48,752", "5", "1"),
+    ]
+    text = networks_page([NETWORK])
+    assert "## made_up, dropout 0.04\n\n170 parameters, 48,752 multiply-accumulates per image; 1 variant." in text
     assert "](figures/network_1.svg)" in text
     assert rows(text)["1"] == ["1", "Conv2d 3x3", "8 x 26 x 26", "3", "80", "48,672"]
 
@@ -120,14 +128,14 @@ def test_a_variant_alone_leaves_out_what_it_is_too_little_for():
     assert "Not estimated here: that takes all 48 rows of tables 1 to 4." in text
     assert "With one seed per row, the variance between seeds is unknown." in text
     assert rows(text)["Batch size 64 beats 128"][2:] == ["not all rows are trained", "", "**not tested**", ""]
-    assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["parameters", "network_1"]
+    assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["parameters"]
 
 
 def test_of_other_images_nothing_is_said_of_the_study():
     images = Images(side=20, classes=["cat", "dog"], study=False)
     found = whole_study(scattered, only=[], mine=[90.0, 91.0], yours=[80.0])
     results = replace(found, published={}, images=images)
-    text = page.write(results, some_misses(), [], {}, {}, ("network_1", "parameters", "learning_curves", "missed"))
+    text = page.write(results, some_misses(), [], {}, {}, ("parameters", "learning_curves", "missed"))["study.md"]
     assert "**2 variants on 10,000 test images of 2 classes; the best is `mine` with 90.500 ± 0.707 %.**" in text
     assert "- `yours`, 18,000 parameters: 80.00 % over 1 seed (95 % interval 79.2" in text
     assert re.findall(r"^## (.*)$", text, re.M) == [
@@ -156,6 +164,6 @@ def test_markdown():
 
 
 def test_networks_with_other_options_have_other_titles():
-    results = replace(whole_study(scattered, only=[], mine=[99.5]), networks=[NETWORK, replace(NETWORK, options={})])
-    text = section(write(results, figures=("network_1", "network_2")), "The networks")
-    assert re.findall(r"^### (.*)$", text, re.M) == ["made_up, dropout 0.04", "made_up"]
+    text = networks_page([NETWORK, replace(NETWORK, options={})])
+    assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["network_1", "network_2"]
+    assert re.findall(r"^## (.*)$", text, re.M) == ["made_up, dropout 0.04", "made_up"]

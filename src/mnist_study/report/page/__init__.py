@@ -1,95 +1,118 @@
-"""The page of the report, in Markdown, one section per file: the result first."""
+"""The pages of the report, in Markdown, from the templates beside this file."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from mnist_study.report.analysis.claims import Claim
-from mnist_study.report.page.markdown import anchor
-from mnist_study.report.page.method import method
-from mnist_study.report.page.missed import missed
-from mnist_study.report.page.network_tables import sections
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mnist_study.report.analysis.claims import Claim, p_value
+from mnist_study.report.analysis.designs import DESIGNS
+from mnist_study.report.analysis.factorial import Fit
+from mnist_study.report.analysis.intervals import seed_noise, wilson
+from mnist_study.report.analysis.rows import noises, own_interval
+from mnist_study.report.page import claim_tables, network_tables, probability_table, published_tables, target
+from mnist_study.report.page.markdown import accuracy, anchor, count, interval
 from mnist_study.report.page.oddities import oddities
-from mnist_study.report.page.probability_table import probability_table
-from mnist_study.report.page.published_tables import own_table, published_tables
-from mnist_study.report.page.result import result, target
-from mnist_study.report.page.verdicts import Fits, claims_table, effects
+from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.report.results.misses import Misses
 from mnist_study.report.results.outcomes import Results
 
-CAPTIONS = {
-    "effects": (
-        "The changes that the two tables below list. Right of the line the change helps. An interval that contains 0 is"
-        " inconclusive. One that just excludes 0 may be so too: among many comparisons some are extreme by chance. The"
-        " claims' p values are adjusted for that."
-    ),
-    "against_published": (
-        "Each point is a row of the study. Above the diagonal the accuracy here is higher. A ring marks a row whose"
-        " two figures do not agree (95 % interval). The dashed lines are the target."
-    ),
-    "parameters": (
-        "Each point is a row of the study, here and as published; a star is a variant that is not in the study, with"
-        " the 95 % interval of its mean. Architectures of nearly equal size are drawn side by side. The dashed lines"
-        " are the target and its limit."
-    ),
-    "learning_curves": (
-        "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Colours are schedulers, or"
-        " variants that are not in the study. Dotted: not augmented; thin: batch size 128 or, in tables 5 and 6, with"
-        " dropout. `plots/learning_curves.csv` has every number."
-    ),
-    "confusion": (
-        "The variant with the highest test accuracy, first seed, on the test images. Only the misses are coloured."
-    ),
-    "missed": (
-        "The test images that more than half of the networks miss, hardest first, at most 40. Above each: its label,"
-        " the most common wrong answer, its index among the test images (from 0), and the share of networks that miss"
-        " it. Some of the labels are wrong: Northcutt, Athalye and Mueller (2021) count 15."
-    ),
-}
-
-OF_OTHER_IMAGES = {
-    "parameters": (
-        "A star is a variant, with the 95 % interval of its mean. The dashed lines are the target and its limit."
-    ),
-    "learning_curves": (
-        "Test accuracy after each epoch, mean over seeds; the dashed line is the target. Dotted: not augmented."
-        " `plots/learning_curves.csv` has every number."
-    ),
-    "missed": CAPTIONS["missed"].partition(" Some of the labels")[0],
-}
+Fits = Mapping[str, Fit]
+FUNCTIONS = (  # that the templates call by these names
+    claim_tables.claims_table,
+    claim_tables.counted_verdicts,
+    claim_tables.effect_table,
+    claim_tables.interactions,
+    claim_tables.size,
+    network_tables.layers_table,
+    network_tables.networks_table,
+    network_tables.title,
+    oddities,
+    probability_table.meanings,
+    probability_table.probability_table,
+    published_tables.mean_difference,
+    published_tables.means_table,
+    published_tables.own_table,
+    published_tables.published_tables,
+    published_tables.row_verdicts,
+    target.reached,
+    target.target_sentence,
+    target.target_table,
+)
 
 
 def write(
     results: Results, misses: Misses, claims: Sequence[Claim], published: Fits, ours: Fits, figures: Collection[str]
-) -> str:
-    """Write the page; `figures` names the pictures that stand in figures/ beside it.
+) -> dict[str, str]:
+    """Write the pages, by name; `figures` names the pictures that stand in figures/ beside them.
 
-    A section without text is left out, such as those about the study where the images are others.
+    Where the images are not the study's, `claims` and the fits are empty, and what is about the study is left out.
     """
-    study = results.images.study
-    captions = CAPTIONS if study else CAPTIONS | OF_OTHER_IMAGES
-
-    def picture(name: str, title: str) -> str:
-        return f"![{title}](figures/{name}.svg)\n\n{captions[name]}" if name in figures else ""
-
-    diagrams = [name for name in figures if name.startswith("network_")]
-    parts = {
-        "The study's claims": [claims_table(claims)],
-        "The target": [target(results), picture("parameters", "Accuracy over parameters")],
-        "Effects": [picture("effects", "Effects with their intervals"), effects(published, ours)],
-        "Here against published": [picture("against_published", "Here against published"), published_tables(results)],
-        "Not in the study" if study else "The variants": [own_table(results)],
-        "Probabilities": [probability_table(results)],
-        "Learning curves": [picture("learning_curves", "Learning curves")],
-        "What is missed": [
-            picture("confusion", "Confusion matrix of the best variant"),
-            missed(misses),
-            picture("missed", f"Test {'digits' if study else 'images'} that most networks miss"),
-        ],
-        "The networks": [sections(results.networks, diagrams)],
-        "Where the study contradicts itself": [oddities(results.published, results.target)],
-        "How to read the numbers": [method(results)],
+    environment = _environment()
+    facts = _facts(results, misses) | {
+        "claims": claims,
+        "published_fits": published,
+        "our_fits": ours,
+        "figures": figures,
     }
-    parts = {title: texts for title, texts in parts.items() if any(texts)}
-    contents = "\n".join(f"- [{title}]({anchor(title)})" for title in parts)
-    body = [f"## {title}\n\n" + "\n\n".join(part for part in texts if part) for title, texts in parts.items()]
-    heading = "# Tiny MNIST networks, trained again" if study else "# Tiny networks on other images than MNIST"
-    return "\n\n".join([heading, result(results, claims), contents, *body]) + "\n"
+    return {
+        "study.md": _with_contents(_tidy(environment.get_template("study.md.j2").render(facts))),
+        "networks.md": _tidy(environment.get_template("networks.md.j2").render(networks=results.networks)),
+    }
+
+
+def _environment() -> Environment:
+    """Give the templates what writes tables and numbers; a name that is not there is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - this is Markdown
+    )
+    environment.filters |= {
+        "accuracy": accuracy,
+        "count": count,
+        "interval": interval,
+        "named": claim_tables.named,
+        "own_interval": own_interval,
+        "p_value": p_value,
+        "wilson": wilson,
+    }
+    environment.globals |= {function.__name__: function for function in FUNCTIONS}
+    return environment
+
+
+def _facts(results: Results, misses: Misses) -> dict[str, Any]:
+    """Give what the template of the study reads beside tables."""
+    best, goal = results.outcomes[results.leaderboard()[0]], results.target.accuracy
+    low, high = wilson(goal, best.test_images)
+    spread = sorted(noise.sd for noise in noises(results).values())
+    networks = misses.networks
+    return {
+        "results": results,
+        "misses": misses,
+        "study": results.images.study,
+        "summary": results.summary()["study"],
+        "best": best,
+        "own": {name: outcome for name, outcome in results.outcomes.items() if not outcome.published},
+        "has_champion": bool(set(CHAMPIONS) & results.outcomes.keys()),
+        "goal": f"{goal:.2f}",
+        "designs": DESIGNS,
+        "noise": seed_noise(outcome.accuracies for outcome in results.rows().values()),
+        "noise_range": (spread[0], spread[-1]) if spread else (),
+        "other_images": (low - goal, high - goal),
+        "missed_by": [int((misses.counts >= count).sum()) for count in (1, networks // 2 + 1, networks)],
+    }
+
+
+def _tidy(text: str) -> str:
+    """Leave one empty line where the templates' conditions left more."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _with_contents(page: str) -> str:
+    titles = re.findall(r"^## (.*)$", page, re.M)
+    return page.replace("[contents]", "\n".join(f"- [{title}]({anchor(title)})" for title in titles))

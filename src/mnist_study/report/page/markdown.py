@@ -32,4 +32,4 @@ def accuracy(outcome: Outcome) -> str:
 
 def anchor(title: str) -> str:
     """Give the link to a heading, as GitHub makes it."""
-    return "#" + "".join(sign for sign in title.lower().replace(" ", "-") if sign.isalnum() or sign == "-")
+    return "#" + "".join(sign for sign in title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")

@@ -1,9 +1,9 @@
-"""What each network is made of: its diagram and its table of layers."""
+"""What each network is made of, as tables."""
 
 from collections.abc import Sequence
 
 from mnist_study.configure.networks import Network, size
-from mnist_study.report.page.markdown import count, table
+from mnist_study.report.page.markdown import anchor, table
 
 
 def title(network: Network) -> str:
@@ -11,17 +11,22 @@ def title(network: Network) -> str:
     return ", ".join([network.architecture, *(f"{name} {value}" for name, value in network.options.items())])
 
 
-def sections(networks: Sequence[Network], pictures: Sequence[str]) -> str:
-    """Give a section for each network; `pictures` names their drawings in figures/, in the same order."""
-    note = (
-        "In a diagram each slab is the output of a layer: its height is the image's, its width the number of channels;"
-        " both numbers stand above it, the layer below. Convolutions are blue (1x1 pale), pools orange, the average"
-        " green, the linear layer pink."
-    )
-    return "\n\n".join([note, *(_section(*pair) for pair in zip(networks, pictures, strict=True))])
+def networks_table(networks: Sequence[Network]) -> str:
+    """List the networks, with links to their sections in networks.md."""
+    header = ("network", "parameters", "multiply-accumulates per image", "layers", "variants")
+    lines = [
+        (
+            f"[{title(network)}](networks.md{anchor(title(network))})",
+            *(f"{network.parameters:,}", f"{network.multiply_accumulates:,}"),
+            *(len(network.layers), len(network.variants)),
+        )
+        for network in networks
+    ]
+    return table(header, lines)
 
 
-def _section(network: Network, picture: str) -> str:
+def layers_table(network: Network) -> str:
+    """List a network's layers."""
     header = ("", "layer", "output", "receptive field", "parameters", "multiply-accumulates")
     lines = [
         (
@@ -30,9 +35,4 @@ def _section(network: Network, picture: str) -> str:
         )
         for number, layer in enumerate(network.layers, 1)
     ]
-    totals = f"{network.parameters:,} parameters, {network.multiply_accumulates:,} multiply-accumulates per image"
-    return (
-        f"### {title(network)}\n\n{totals}; {count(len(network.variants), 'variant')}.\n\n"
-        f"![Diagram of {title(network)}](figures/{picture}.svg)\n\n"
-        f"<details>\n<summary>Its {len(lines)} layers</summary>\n\n{table(header, lines)}\n\n</details>"
-    )
+    return table(header, lines)

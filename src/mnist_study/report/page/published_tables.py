@@ -1,11 +1,13 @@
 """The published tables with ours beside them, and the variants that are not in the study."""
 
+from collections import Counter
+from collections.abc import Mapping
 from statistics import fmean
 
+from mnist_study.report.analysis.intervals import Interval, mean_interval
 from mnist_study.report.analysis.rows import against_published, noises, own_interval, verdict
 from mnist_study.report.page.markdown import accuracy, count, interval, table
-from mnist_study.report.results.metrics import CHAMPIONS
-from mnist_study.report.results.outcomes import Results
+from mnist_study.report.results.outcomes import Outcome, Results
 
 # The headings of the published tables, as the study has them.
 HEADINGS = {
@@ -16,26 +18,22 @@ HEADINGS = {
     5: "Network with GAP and transition layer - (2 Max Pools & GAP at 3x3)",
     6: "Network with GAP and transition layer - (1 Max Pools & GAP at 6x6)",
 }
-NOTE = (
-    "All in percent; ± is the standard deviation over seeds. Training accuracy is measured during training, on"
-    " augmented digits and with dropout active, so it can be lower than test accuracy. The interval is that of the"
-    " difference, ours less published, if the study's runs vary as networks do here between seeds. Where it contains 0"
-    " the verdict is *agrees*; by chance alone one row in twenty does not."
-)
 
 
-def published_tables(results: Results) -> str:
-    """Give each published table with a trained row, under one note; empty where nothing is published."""
-    if not results.published:
-        return ""
-    if not results.rows():
-        return "No row of the study is trained."
-    return "\n\n".join(
-        [table_means(results), NOTE, *(text for number in HEADINGS if (text := published_table(results, number)))]
-    )
+def row_verdicts(results: Results) -> Counter[str]:
+    """Count how the rows compare with their published figures: `agrees`, `higher`, `lower`."""
+    noise = noises(results)
+    return Counter(verdict(against_published(row, noise.get(name))) for name, row in results.rows().items())
 
 
-def table_means(results: Results) -> str:
+def mean_difference(results: Results) -> tuple[float, Interval] | None:
+    """Give the mean difference over the rows, ours less published, and its interval; None for fewer than two rows."""
+    pairs = [(o.metrics["test_accuracy"], o.published.test_accuracy) for o in results.rows().values() if o.published]
+    differences = [ours - theirs for ours, theirs in pairs]
+    return (fmean(differences), mean_interval(differences)) if len(pairs) > 1 else None
+
+
+def means_table(results: Results) -> str:
     """Give the mean of each table over its trained rows."""
     header = ("table", "network", "parameters", "rows", "published", "here", "difference")
     lines = []
@@ -50,42 +48,31 @@ def table_means(results: Results) -> str:
             lines.append(
                 (number, f"`{row.architecture}`", f"{row.parameters:,}", f"{len(trained)} of {len(rows)}", *means)
             )
-    return f"Mean test accuracy of the trained rows of each table:\n\n{table(header, lines)}"
+    return table(header, lines)
 
 
-def published_table(results: Results, number: int) -> str:
-    """Give one published table with ours beside it; empty where none of its rows is trained."""
-    rows = {name: o for name, o in results.rows().items() if o.published and o.published.table == number}
-    if not rows:
-        return ""
+def published_tables(results: Results) -> list[tuple[str, str, str]]:
+    """Give title, caption and rows of each published table with a trained row, ours beside it."""
     header = ("variant", "scheduler", "augmentation", "batch size", "published train", "train here")
     header += ("published test", "test here", "difference", "95 % interval", "verdict")
-    lines, noise = [], noises(results)
-    for name, outcome in rows.items():
-        row, recipe, ours = results.published[name], outcome.recipe, outcome.metrics
-        ends = against_published(outcome, noise.get(name))
-        lines.append(
-            (
-                *(f"`{name}`", recipe.scheduler, recipe.augmentation, recipe.batch_size),
-                *(f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
-                *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+z.2f}"),
-                *(interval(ends, "+z.2f"), verdict(ends)),
-            )
-        )
-    of = [row for row in results.published.values() if row.table == number]
-    names = " and ".join(f'"{name}"' for name in dict.fromkeys(row.model_name for row in of))
-    caption = f"{names} there; {of[0].parameters:,} parameters; {len(rows)} of the table's {count(len(of), 'row')}."
-    return f"### Table {number}: {HEADINGS[number]}\n\n{caption}\n\n{table(header, lines)}"
+    noise, found = noises(results), []
+    for number, heading in HEADINGS.items():
+        rows = {name: o for name, o in results.rows().items() if o.published and o.published.table == number}
+        of = [row for row in results.published.values() if row.table == number]
+        names = " and ".join(f'"{name}"' for name in dict.fromkeys(row.model_name for row in of))
+        if rows:
+            caption = f"{names} there; {of[0].parameters:,} parameters; {len(rows)} of its {count(len(of), 'row')}."
+            lines = [_row(name, outcome, against_published(outcome, noise.get(name))) for name, outcome in rows.items()]
+            found.append((f"Table {number}: {heading}", caption, table(header, lines)))
+    return found
 
 
-def own_table(results: Results) -> str:
-    """Give the variants that are not in the study, or say that there are none."""
+def own_table(outcomes: Mapping[str, Outcome]) -> str:
+    """List variants that are not in the study."""
     header = ("variant", "architecture", "scheduler", "augmentation", "batch size", "parameters", "epochs", "seeds")
     header += ("train", "validation", "test", "95 % interval")
     lines = []
-    for name, outcome in results.outcomes.items():
-        if outcome.published:
-            continue
+    for name, outcome in outcomes.items():
         recipe, ours = outcome.recipe, outcome.metrics
         validation = f"{ours['validation_accuracy']:.2f}" if "validation_accuracy" in ours else "none"
         lines.append(
@@ -95,12 +82,15 @@ def own_table(results: Results) -> str:
                 *(validation, accuracy(outcome), interval(own_interval(outcome), ".3f")),
             )
         )
-    if not lines:
-        return "Every variant of this run is a row of the study."
-    note = (
-        "In percent. The interval is Student's for the mean over seeds, on these test images; with one seed it is"
-        " Wilson's, for other test images."
+    return table(header, lines)
+
+
+def _row(name: str, outcome: Outcome, ends: Interval) -> tuple[object, ...]:
+    row, recipe, ours = outcome.published, outcome.recipe, outcome.metrics
+    assert row
+    return (
+        *(f"`{name}`", recipe.scheduler, recipe.augmentation, recipe.batch_size),
+        *(f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
+        *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+z.2f}"),
+        *(interval(ends, "+z.2f"), verdict(ends)),
     )
-    if set(CHAMPIONS) & results.outcomes.keys():
-        note += " docs/recipe.md says how the champions were chosen, on held-out training images."
-    return f"{table(header, lines)}\n\n{note}"

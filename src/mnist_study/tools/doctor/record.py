@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_study.tools import lockfile
+from mnist_study.tools import git, lockfile
 from mnist_study.tools.doctor.finding import Finding
 
+MERGE = "keep one side of each marked stage, or none, then it runs again; `git add dvc.lock`, `dvc pull`, `dvc repro`"
+CONFLICT = re.compile(r"^<{7} .*\n(?:={7}\n)?  (\S.*):", re.M)
 RESTORE = "`git checkout -- dvc.lock` restores the last commit's, then `dvc repro`"
 
 
@@ -19,6 +21,11 @@ def check(top: Path) -> Iterator[Finding]:
             yield Finding("dvc.lock is missing", RESTORE)
         return
     text = path.read_text(errors="replace")
+    if stages := CONFLICT.findall(text):
+        yield Finding(f"dvc.lock is not merged: both sides changed {', '.join(stages)}", MERGE)
+        return
+    if git.answer("ls-files", "--unmerged", "--", path.name, folder=top):
+        yield Finding("dvc.lock counts as not merged", "`git add dvc.lock` once it is as it should be")
     if problem := _problem(text):
         yield Finding(f"dvc.lock is damaged ({problem})", RESTORE)
         return

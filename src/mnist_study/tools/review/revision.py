@@ -8,7 +8,7 @@ from typing import Any
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from mnist_study.core.errors import UserError
 from mnist_study.report.results import metrics
@@ -80,6 +80,8 @@ class Revision:
             return YAML(typ="safe", pure=True).load(self.files.read_text(path)) or {}
         except FileNotFoundError:
             return {}
+        except YAMLError:
+            raise UserError(f"{path}: not YAML, as in a merge that was not ended; `make doctor` says more") from None
 
     def _metrics(self, path: str) -> dict[str, Any]:
         try:

@@ -1,0 +1,201 @@
+"""Merges by real git with the driver: of dvc.lock by stage, of JSON by key, of text where both sides add."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mnist_study.tools import merge_driver
+from mnist_study.tools.doctor import record
+from mnist_study.tools.lockfile import HEAD, entries
+
+DRIVER = f"'{sys.executable}' '{merge_driver.__file__}' --name %P --ours configure %O %A %B"
+ENTRY = """\
+  {name}:
+    cmd: python -m stages.{name}
+    deps:
+    - path: build/{name}.json
+      hash: md5
+      md5: {md5}
+      size: 9
+"""
+
+
+def lock(**stages: str) -> str:
+    """A dvc.lock with these stages; `_` stands for @."""
+    return HEAD + "".join(ENTRY.format(name=name.replace("_", "@"), md5=value * 32) for name, value in stages.items())
+
+
+START = {"configure": "0", "train_a": "1", "train_b": "2", "report": "0"}
+
+
+@dataclass(frozen=True)
+class Repository:
+    folder: Path
+
+    def git(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        who = ["-c", "user.name=test", "-c", "user.email=test"]
+        done = subprocess.run(["git", *who, *arguments], cwd=self.folder, capture_output=True, text=True)
+        assert not check or not done.returncode, done.stdout + done.stderr
+        return done
+
+    def commit(self, branch: str, files: dict[str, str], start: str = "main") -> None:
+        self.git("switch", "--quiet", "--create", branch, start)
+        self.save(files)
+
+    def save(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            (self.folder / name).write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "state")
+
+    def stages(self) -> dict[str, str]:
+        return entries((self.folder / "dvc.lock").read_text())
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = Repository(tmp_path)
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.git("config", "merge.dvc.driver", DRIVER)
+    (tmp_path / ".gitattributes").write_text("dvc.lock merge=dvc\nparams.yaml merge=dvc\n*.json merge=dvc\n")
+    made.save({"dvc.lock": lock(**START)})
+    return made
+
+
+def merge(made: Repository) -> subprocess.CompletedProcess[str]:
+    return made.git("merge", "--quiet", "--no-edit", "theirs", check=False)
+
+
+def rebase(made: Repository) -> subprocess.CompletedProcess[str]:
+    return made.git("rebase", "--quiet", "theirs", check=False)
+
+
+def pick(made: Repository) -> subprocess.CompletedProcess[str]:
+    return made.git("cherry-pick", "theirs", check=False)
+
+
+@pytest.mark.parametrize("how", [merge, rebase, pick])
+def test_each_side_adds_changes_and_removes_stages_of_its_own(
+    repository: Repository, how: Callable[[Repository], subprocess.CompletedProcess[str]]
+):
+    repository.commit("theirs", {"dvc.lock": lock(**START | {"configure": "5", "train_b": "6", "train_new": "7"})})
+    ours = START | {"configure": "3", "train_mine": "4"}
+    del ours["train_a"]
+    repository.commit("ours", {"dvc.lock": lock(**ours)})
+    done = how(repository)
+    assert not done.returncode, done.stderr
+    # Configure, of both sides, is the side's that git calls ours: for a rebase the other branch's.
+    expected = lock(configure="5" if how is rebase else "3", train_b="6", report="0", train_new="7", train_mine="4")
+    assert repository.stages() == entries(expected)
+    assert (repository.folder / "dvc.lock").read_text().startswith(HEAD)
+
+
+def test_what_both_sides_changed_alike_or_not_at_all_is_no_conflict(repository: Repository):
+    repository.commit("theirs", {"dvc.lock": lock(**START | {"train_a": "8"})})
+    repository.commit("ours", {"dvc.lock": lock(**START | {"train_a": "8", "report": "9"})})
+    assert not merge(repository).returncode
+    assert (repository.folder / "dvc.lock").read_text() == lock(**START | {"train_a": "8", "report": "9"})
+
+
+def test_a_stage_that_both_sides_changed_is_a_conflict_and_the_others_are_merged(repository: Repository):
+    repository.commit("theirs", {"dvc.lock": lock(**START | {"train_a": "8", "train_new": "7"})})
+    repository.commit("ours", {"dvc.lock": lock(**START | {"train_a": "9"})})
+    done = merge(repository)
+    assert done.returncode
+    assert "dvc.lock: both sides changed train@a" in done.stderr
+    text = (repository.folder / "dvc.lock").read_text()
+    assert text.count("<<<<<<< ours\n  train@a:\n") == text.count(">>>>>>> theirs\n") == 1
+    assert "train@new" in text
+    (finding,) = record.check(repository.folder)
+    assert "dvc.lock is not merged: both sides changed train@a" in str(finding)
+    # As the doctor says: one side of it, then `git add`.
+    ours, theirs = (ENTRY.format(name="train@a", md5=value * 32) for value in "98")
+    merged = text.replace(f"<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n", theirs)
+    (repository.folder / "dvc.lock").write_text(merged)
+    (finding,) = record.check(repository.folder)
+    assert "counts as not merged" in str(finding)
+    repository.git("add", "dvc.lock")
+    assert list(record.check(repository.folder)) == []
+    assert repository.stages() == entries(lock(**START | {"train_a": "8", "train_new": "7"}))
+
+
+@pytest.mark.parametrize("gone", ["theirs", "ours"])
+def test_removed_here_and_changed_there_is_a_conflict(repository: Repository, gone: str):
+    without = {name: value for name, value in START.items() if name != "train_b"}
+    changed = START | {"train_b": "8"}
+    repository.commit("theirs", {"dvc.lock": lock(**without if gone == "theirs" else changed)})
+    repository.commit("ours", {"dvc.lock": lock(**without if gone == "ours" else changed)})
+    done = merge(repository)
+    assert done.returncode
+    assert "both sides changed train@b" in done.stderr
+    (finding,) = record.check(repository.folder)
+    assert "both sides changed train@b" in str(finding)
+
+
+def test_both_sides_add_the_same_stage_otherwise(repository: Repository):
+    for side, value in (("theirs", "8"), ("ours", "9")):
+        repository.commit(side, {"dvc.lock": lock(**START | {"train_new": value})})
+    done = merge(repository)
+    assert done.returncode
+    assert "both sides changed train@new" in done.stderr
+
+
+def test_an_octopus_merges_nothing_by_halves(repository: Repository):
+    """Git's octopus knows no drivers: it refuses, and nothing is changed; one after the other works."""
+    for side in ("theirs", "third", "ours"):
+        repository.commit(side, {"dvc.lock": lock(**START | {f"train_{side}": "4"})})
+    before = repository.stages()
+    done = repository.git("merge", "--no-edit", "theirs", "third", check=False)
+    if done.returncode:
+        repository.git("reset", "--quiet", "--merge")
+        assert repository.stages() == before
+        for side in ("theirs", "third"):
+            repository.git("merge", "--quiet", "--no-edit", side)
+    names = {*START, "train_ours", "train_theirs", "train_third"}
+    assert set(repository.stages()) == {name.replace("_", "@") for name in names}
+
+
+PARAMS = "variants:\n  # the first\n  a: {lr: 1}\n  b: {lr: 2}\n"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "merged"),
+    [
+        ("b: {lr: 2}\n  new: {lr: 4}", "b: {lr: 2}\n  mine: {lr: 3}", "b: {lr: 2}\n  mine: {lr: 3}\n  new: {lr: 4}"),
+        ("b: {lr: 5}", "b: {lr: 2}\n  mine: {lr: 3}", "b: {lr: 5}\n  mine: {lr: 3}"),
+        ("# gone", "b: {lr: 2}\n  mine: {lr: 3}", "mine: {lr: 3}\n  # gone"),
+        ("b: {lr: 5}", "b: {lr: 6}", None),
+        ("# gone", "b: {lr: 6}", None),
+        ("new: {lr: 2}\n  c: 1", "new: {lr: 3}\n  d: 2", None),
+        ("b: {lr: 5,\n    seeds: [0]}", "b: {lr: 2}\n  mine: {lr: 3}", None),
+    ],
+)
+def test_lines_of_params_are_merged_by_key(repository: Repository, theirs: str, ours: str, merged: str | None):
+    repository.git("switch", "--quiet", "main")
+    repository.save({"params.yaml": PARAMS})
+    for side, text in (("theirs", theirs), ("ours", ours)):
+        repository.commit(side, {"params.yaml": PARAMS.replace("b: {lr: 2}", text)})
+    done = merge(repository)
+    text = (repository.folder / "params.yaml").read_text()
+    if merged is None:
+        assert done.returncode
+        assert "params.yaml: 1 places that both sides changed" in done.stderr
+        assert "<<<<<<< ours\n" in text
+    else:
+        assert not done.returncode
+        assert text == PARAMS.replace("b: {lr: 2}", merged)
+
+
+def test_json_is_merged_by_key():
+    sides = ({"a": 1, "b": 2}, {"a": 1, "b": 3, "mine": [1]}, {"b": 4, "new": {"x": 1}})
+    base, ours, theirs = (json.dumps(side) for side in sides)
+    text, conflicts = merge_driver.merge_json(base, ours, theirs, [])
+    assert json.loads(text) == {"b": 3, "mine": [1], "new": {"x": 1}}
+    assert conflicts == ["both sides changed b"]
+    assert merge_driver.merge_json(base, ours, theirs, ["*"]) == (text, [])
+    assert merge_driver.merge_json("", '{"a": 1}', '{"b": 2}', [])[1] == []

@@ -29,10 +29,9 @@ help: ## list targets and options
 #: MNIST_STUDY_DEBUG=1    all: an error shows its traceback
 
 setup: .venv/installed ## make .venv and install requirements.lock into it, once; tell git how to merge dvc.lock
-	@test ! -e .git || git config merge.dvc.driver '$(MERGE) --ours configure --ours report %O %A %B'
-	@test ! -e .git || git config merge.trained-on.driver '$(MERGE) --ours "*" %O %A %B'
+	@test ! -e .git || git config merge.dvc.driver '$(PYTHON) src/mnist_study/tools/merge_driver.py --name %P --ours configure --ours report %O %A %B'
+	@test ! -e .git || git config merge.trained-on.driver '$(PYTHON) src/mnist_study/tools/merge_driver.py --name %P --ours "*" %O %A %B'
 	@test ! -e .git || git config merge.rewritten.driver true
-MERGE = $(PYTHON) src/mnist_study/tools/merge_driver.py --name %P
 
 # Without isolation, which would fetch whatever is newest to build with; without dependencies, which the lock file names.
 # uv is quicker and checks the same hashes, but reads neither pip.conf nor PIP_*: name another index by UV_DEFAULT_INDEX.

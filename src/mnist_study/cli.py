@@ -96,7 +96,7 @@ def coverage(
 def review(
     base: Annotated[str, Argument(help="Branch, tag or commit; the review begins where this branch left it.")] = "main",
 ) -> None:
-    """Print what this branch changes, as Markdown; exit status 1 where a stage is stale."""
+    """Print what this branch changes, as Markdown; exit status 1 where a stage is stale or not pushed."""
     from mnist_study.tools.review.review import print_review
 
     if not print_review(base):

@@ -5,6 +5,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,22 @@ def quietly(*arguments: str) -> int:
 def remote_url(name: str) -> str:
     """Give a remote's address, or an empty text where there is no such remote."""
     return _ask("config", f"remote.{name}.url").stdout.strip()
+
+
+def default_remote() -> str:
+    """Name the remote that `dvc push` pushes to, or give an empty text where there is none."""
+    return _ask("config", "core.remote").stdout.strip()
+
+
+def held(remote: str, objects: Iterable[str]) -> set[str]:
+    """Tell which of the objects, by their MD5, a remote has; raises UserError where it does not answer."""
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            return set(repo.cloud.get_remote_odb(remote).oids_exist(list(objects)))
+    except Exception as error:  # of whatever kind: each kind of remote has its own
+        raise UserError(f"remote {remote}: does not answer ({str(error) or type(error).__name__})") from None
 
 
 def running(top: Path) -> list[int]:

@@ -16,7 +16,7 @@ from mnist_study.tools.review.revision import Revision
 
 IMAGES = 1000
 LABELS = (np.arange(IMAGES) % 10).astype(np.uint8)
-NOTHING = Review("`main` (1a2b3c4)", {}, [], [], {}, {}, [], [], [], [])
+NOTHING = Review("`main` (1a2b3c4)", {}, [], {}, [], {}, {}, [], [], [], [])
 
 
 @dataclass
@@ -134,14 +134,16 @@ def test_the_mean_over_the_same_rows_gets_a_verdict_and_over_other_rows_none():
 
 
 def test_the_mean_over_rows_that_share_a_seed_gets_no_verdict():
-    sides = [Made({"a": [TEN], "b": [TEN]}, {name: {"test_accuracy": mean} for name in "ab"}) for mean in (99.0, 98.0)]
-    for side in sides:
+    before, after = (
+        Made({"a": [TEN], "b": [TEN]}, {name: {"test_accuracy": mean} for name in "ab"}) for mean in (99.0, 98.0)
+    )
+    for side in (before, after):
         side.rows, side.seed_numbers = 2, {"a": [0], "b": [0]}
     change = Change(MEAN, 99.0, 98.0)
-    assert judge(*sides).headline(change) == change
-    for side in sides:
+    assert judge(before, after).headline(change) == change
+    for side in (before, after):
         side.seed_numbers["b"] = [1]
-    assert judge(*sides).headline(change).test == "paired"
+    assert judge(before, after).headline(change).test == "paired"
 
 
 def test_a_champions_accuracy_in_the_headline_is_judged_as_its_variant():

@@ -6,13 +6,15 @@ DVC's that is no longer readable, as a full disk leaves it, or whose holders hav
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mnist_study.core.errors import UserError
 from mnist_study.running.console import plain_errors
+from mnist_study.tools import pushed
 from mnist_study.tools.doctor import leftovers, objects, record, surroundings
 from mnist_study.tools.doctor.finding import Finding
+from mnist_study.tools.doctor.objects import shown
 
 Check = tuple[str, Callable[[Path], Iterable[Finding]]]
 BEFORE_A_RUN: tuple[Check, ...] = (
@@ -21,6 +23,19 @@ BEFORE_A_RUN: tuple[Check, ...] = (
     ("objects in the cache", objects.check_cache),
     ("locks", leftovers.check_locks),
 )
+
+
+def check_pushed(_: Path) -> Iterator[Finding]:
+    """Tell what a clone could not restore; before the commit that is no mistake yet."""
+    try:
+        found = pushed.unpushed()
+    except UserError as error:
+        yield Finding(str(error), "so what was pushed is not known", needs_a_hand=False)
+        return
+    if found:
+        yield Finding(f"not pushed: what {shown(list(found))} made", pushed.CURE, needs_a_hand=False)
+
+
 ALL: tuple[Check, ...] = (
     ("Python", surroundings.check_python),
     ("packages", surroundings.check_packages),
@@ -29,6 +44,7 @@ ALL: tuple[Check, ...] = (
     ("disk", surroundings.check_disk),
     *BEFORE_A_RUN,
     ("what is to be restored", objects.check_restorable),
+    ("what is pushed", check_pushed),
     ("MNIST", leftovers.check_mnist),
     ("leftovers", leftovers.check_litter),
 )

@@ -37,9 +37,14 @@ def check_restorable(top: Path) -> Iterator[Finding]:
     stages = lockfile.outs(lock.read_text(errors="replace")) if lock.exists() else {}
     lost = [stage for stage, outs in stages.items() if not all(_held(top, md5) for _, md5 in outs if _kept(stage))]
     if lost:
-        shown = ", ".join(lost[:SHOWN]) + (f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")
-        cure = f"where they were committed `git checkout -- {STORE}`; else `dvc repro` makes them again"
-        yield Finding(f"neither cache nor store has what these stages made: {shown}", cure)
+        cure = f"`git checkout -- {STORE}` where they were committed; else their author must run `dvc push` and commit"
+        cure += f" {STORE}, or `dvc repro` makes them again"
+        yield Finding(f"neither cache nor store has what these stages made: {shown(lost)}", cure)
+
+
+def shown(stages: list[str]) -> str:
+    """Name the first stages, and say how many more there are."""
+    return ", ".join(stages[:SHOWN]) + (f" and {len(stages) - SHOWN} more" if len(stages) > SHOWN else "")
 
 
 def _kept(stage: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_study.report.page.markdown import count, table
+from mnist_study.tools.pushed import CURE
 from mnist_study.tools.review.comparison import Change
 from mnist_study.tools.review.judge import TESTS
 
@@ -20,6 +21,7 @@ class Review:
     against: str
     stale: Mapping[str, Sequence[str]]
     following: Sequence[str]
+    unpushed: Mapping[str, str]
     parameters: Sequence[Change]
     added: Mapping[str, Mapping[str, Any]]
     removed: Mapping[str, Mapping[str, Any]]
@@ -33,6 +35,7 @@ def write(review: Review) -> str:
     """Write the page, a section for each kind of change that there is."""
     sections = [
         _stale(review.stale, review.following),
+        _unpushed(review.unpushed),
         _headline(review.headline),
         _accuracies(review.accuracies, review.notes),
         _others(review.others),
@@ -61,6 +64,18 @@ def _stale(stale: Mapping[str, Sequence[str]], following: Sequence[str]) -> str:
         waiting = ", ".join(f"`{kind}`" + (f" of {_names(names)}" if names[0] else "") for kind, names in kinds.items())
         lines.append(f"Read what these write, and may have to run again: {waiting}.")
     return "\n\n".join([*lines, f"The figures below are from before that. {MEND}"])
+
+
+def _unpushed(unpushed: Mapping[str, str]) -> str:
+    if not unpushed:
+        return ""
+    groups: dict[str, list[str]] = {}
+    for stage, author in unpushed.items():
+        groups.setdefault(author or "nobody yet", []).append(stage)
+    rows = [[_cell(author), _names(stages)] for author, stages in groups.items()]
+    drawn = table(["committed by", "stages"], rows)
+    note = f"Neither the store in git nor the default remote has these, so a clone trains them again. To do: {CURE}."
+    return f"### Results that were not pushed\n\n{drawn}\n\n{note}"
 
 
 def _headline(changes: Sequence[Change]) -> str:

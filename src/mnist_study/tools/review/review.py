@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_study.report.results.outcomes import read_published
-from mnist_study.tools import dvc
+from mnist_study.tools import dvc, pushed
 from mnist_study.tools.review import comment, comparison, stale
 from mnist_study.tools.review.comment import Review
 from mnist_study.tools.review.judge import Judge, settle
@@ -18,11 +18,11 @@ PUBLISHED = Path("reference/published.csv")
 
 
 def print_review(base: str) -> bool:
-    """Print the review since this branch left `base`, a branch, tag or commit; tell whether no stage is stale."""
+    """Print the review since this branch left `base`, a branch, tag or commit; tell whether all is run and pushed."""
     commit = branch_point(base)
     review = make(f"`{base}` ({commit[:7]})", Revision(commit), Revision(None))
     print(comment.write(review), end="")
-    return not review.stale
+    return not review.stale and not review.unpushed
 
 
 def make(against: str, before: Revision, after: Revision) -> Review:
@@ -40,6 +40,7 @@ def make(against: str, before: Revision, after: Revision) -> Review:
         against=against,
         stale=reasons,
         following=stale.following(reasons, after.stages, variants),
+        unpushed=pushed.unpushed(),
         parameters=comparison.parameters(before.params, after.params),
         added=described(after, before),
         removed=described(before, after),

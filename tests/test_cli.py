@@ -16,6 +16,7 @@ from tests.support import COMMAND, ROOT
 SUBCOMMANDS = (
     "predict",
     "networks",
+    "plan",
     "study",
     "sweep",
     "coverage",
@@ -58,7 +59,7 @@ def test_the_shell_completes_subcommands():
     assert "complete -o default -F" in script
     assert " mnist-study" in script
     words = run(_MNIST_STUDY_COMPLETE="complete_bash", COMP_WORDS="mnist-study pl", COMP_CWORD="1").stdout
-    assert words.split() == ["plots"]
+    assert words.split() == ["plan", "plots"]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,8 @@ def test_the_shell_completes_subcommands():
             "parallel.repro.repro",
             ((2, "auto", "r"), {"dirty": True}),
         ),
+        ("plan", "plan.show", (((),), {})),
+        ("plan -S a=1 -S b=2", "plan.show", ((["a=1", "b=2"],), {})),
         ("coverage", "coverage.coverage", ((Path("docs/statistics/shared_seeds.csv"), 10_000, 5), {})),
         ("coverage a.csv --studies 200 --seeds 3", "coverage.coverage", ((Path("a.csv"), 200, 3), {})),
         ("sweep p.yaml", "sweep.sweep", ((Path("p.yaml"), Path("data/mnist")), {})),

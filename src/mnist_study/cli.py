@@ -55,6 +55,18 @@ def networks(
 
 
 @app.command()
+def plan(
+    changes: Annotated[
+        list[str] | None, Option("-S", "--set-param", metavar="KEY=VALUE", help="As in exp run.")
+    ] = None,
+) -> None:
+    """Print what `dvc repro` would run, why, and how long the trainings take; run nothing."""
+    from mnist_study.tools.plan import show
+
+    show(changes or ())
+
+
+@app.command()
 def study(
     jobs: Annotated[int | None, Option(min=1, help="Variants at once; by default as many as is quickest.")] = None,
     ray: Annotated[str | None, Option(metavar="ADDRESS", help="Train on this Ray cluster; auto: a local one.")] = None,

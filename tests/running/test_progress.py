@@ -81,7 +81,27 @@ def test_a_file_tells_how_far_it_is_and_goes(recipe: Recipe, tmp_path: Path, mon
         assert (status()["done"], status()["images_per_second"]) == (448, 128.0)
         show(sign(seed=3, images=640, row=ROW))  # and at each epoch's end
         assert (status()["done"], status()["test_accuracy"]) == (768, 98.76)
-    assert list(path.parent.iterdir()) == []
+    assert [left.name for left in path.parent.iterdir()] == ["tiny.pace"]
+
+
+def test_the_pace_of_all_seeds_is_kept_once_all_are_done(recipe: Recipe, tmp_path: Path):
+    kept = tmp_path / "tiny.pace"
+
+    def diverge() -> None:
+        with progress.display(recipe, tmp_path / "tiny.json", tmp_path / "curves.csv") as show:
+            show(sign())
+            raise UserError("it diverged")
+
+    with pytest.raises(UserError):
+        diverge()
+    assert not kept.exists()
+    with progress.display(recipe, tmp_path / "tiny.json", tmp_path / "curves.csv") as show:
+        show(sign())
+        time.sleep(0.2)
+        show(sign(images=640, row=ROW))
+    pace = json.loads(kept.read_text())
+    assert (pace["architecture"], pace["engine"], pace["device"]) == ("two_pool", recipe.engine, "cpu")
+    assert 320 < pace["images_per_second"] < 3200
 
 
 def test_an_error_is_its_lines_and_status_1(capsys: pytest.CaptureFixture[str]):

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +23,7 @@ COLUMNS = (
     TextColumn("{task.fields[rate]:,.0f} images/s"),
     TimeRemainingColumn(),
 )
+PACE = ".pace"
 SECONDS = 1.0  # between two writes of the status file
 
 
@@ -121,16 +122,23 @@ class Display:
             with suppress(OSError, ValueError):  # nor must an unreadable table
                 curves_table.add(self.table, self.recipe.variant, sign.seed, sign.epoch_ended)
 
+    def write_pace(self) -> None:
+        """Keep the images per second of all seeds together beside the status file, for `mnist-study plan`."""
+        kind = {"architecture": self.recipe.architecture, "engine": self.recipe.engine, "device": self.recipe.device}
+        pace = kind | {"images_per_second": round(self.pace.rate(*self.pace.done), 1)}
+        with suppress(OSError):
+            files.write(self.status.with_suffix(PACE), json.dumps(pace).encode())
+
 
 @contextmanager
 def display(recipe: Recipe, status: Path, table: Path) -> Iterator[Display]:
     """Show the training of a variant's seeds, keep the file `status` meanwhile, and add each epoch to the `table`."""
     console = Console()
     try:
-        if not console.is_terminal:
-            yield Display(recipe, status, table, None)
-            return
-        with Progress(*COLUMNS, console=console) as bars:
-            yield Display(recipe, status, table, bars)
+        with Progress(*COLUMNS, console=console) if console.is_terminal else nullcontext() as bars:
+            shown = Display(recipe, status, table, bars)
+            yield shown
+        if shown.pace.done:
+            shown.write_pace()
     finally:
         status.unlink(missing_ok=True)

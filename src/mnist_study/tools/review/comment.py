@@ -54,7 +54,7 @@ def _stale(stale: Mapping[str, Sequence[str]], following: Sequence[str]) -> str:
     for stage, reasons in stale.items():
         kind, _, name = stage.partition("@")
         groups.setdefault((kind, tuple(reasons)), []).append(name)
-    rows = [[f"`{kind}`", _names(names), _some(reasons)] for (kind, reasons), names in groups.items()]
+    rows = [[f"`{kind}`", _names(names), some(reasons)] for (kind, reasons), names in groups.items()]
     lines = [f"### {count(len(stale), 'stale stage')}", table(["stage", "of", "why"], rows)]
     if following:
         kinds: dict[str, list[str]] = {}
@@ -168,9 +168,10 @@ def _verdict(change: Change) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    return _some([f"`{name}`" for name in names if name])
+    return some([f"`{name}`" for name in names if name])
 
 
-def _some(texts: Sequence[str]) -> str:
+def some(texts: Sequence[str]) -> str:
+    """Name the first few, and say how many more there are."""
     more = f" and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
     return ", ".join(texts[:NAMED]) + more

@@ -1,0 +1,56 @@
+"""What a run would cost: networks, and their time by the pace of earlier ones."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_study.core.errors import UserError
+from mnist_study.tools import plan
+from tests.support import ROOT
+from tests.support.tiny import TINY
+
+SMALL = replace(TINY, epochs=19, seeds=(0, 1, 2), engine="fast", validation=0)
+KNOWN = {("two_pool", "fast", "cpu"): 9500.0}
+
+
+def test_the_time_is_that_of_all_images_at_the_known_pace():
+    assert plan.cost([SMALL], KNOWN) == (
+        "3 networks would be trained, in about 6 min at the pace of earlier trainings here."  # 3.42 million images
+    )
+    assert "about 2 h 00 min" in plan.cost([SMALL] * 20, KNOWN)
+    held_out = replace(SMALL, epochs=1, seeds=(0,), validation=50_000)
+    assert plan.cost([held_out], KNOWN) == (
+        "1 network would be trained, in about 1 s at the pace of earlier trainings here."
+    )
+
+
+def test_what_was_never_trained_here_has_no_known_pace():
+    other = replace(SMALL, variant="other", engine="exact")
+    assert plan.cost([other], KNOWN) == "3 networks would be trained; not known yet is the pace here of other."
+    both = plan.cost([SMALL, other], KNOWN)
+    assert both.startswith("6 networks would be trained, in about 6 min at")
+    assert both.endswith("; not known yet is the pace here of other.")
+    assert plan.cost([], KNOWN) == "Nothing would be trained."
+
+
+def test_paces_of_one_kind_are_averaged_and_damaged_notes_left_out(tmp_path: Path):
+    for name, rate in (("a", 1000), ("b", 3000)):
+        note = {"architecture": "two_pool", "engine": "fast", "device": "cpu", "images_per_second": rate}
+        (tmp_path / f"{name}.pace").write_text(json.dumps(note))
+    (tmp_path / "c.pace").write_text("{")
+    (tmp_path / "d.pace").write_text("{}")
+    assert plan.paces(tmp_path) == {("two_pool", "fast", "cpu"): 2000.0}
+    assert plan.paces(tmp_path / "none") == {}
+
+
+def test_changes_are_those_of_dvc_exp_run(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    before = (ROOT / "params.yaml").read_bytes()
+    changed = plan.changed(["train.lr=0.5", "+variants.mine={architecture: one_pool}"])
+    assert changed["train"]["lr"] == 0.5
+    assert changed["variants"]["mine"] == {"architecture": "one_pool"}
+    assert (ROOT / "params.yaml").read_bytes() == before
+    with pytest.raises(UserError, match=r"-S: train\.rate=1 given; DVC says: Could not override"):
+        plan.changed(["train.rate=1"])

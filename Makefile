@@ -29,9 +29,7 @@ help: ## list targets and options
 #: MNIST_STUDY_DEBUG=1    all: an error shows its traceback
 
 setup: .venv/installed ## make .venv and install requirements.lock into it, once; tell git how to merge dvc.lock
-	@test ! -e .git || git config merge.dvc.driver '$(PYTHON) src/mnist_study/tools/merge_driver.py --name %P --ours configure --ours report %O %A %B'
-	@test ! -e .git || git config merge.trained-on.driver '$(PYTHON) src/mnist_study/tools/merge_driver.py --name %P --ours "*" %O %A %B'
-	@test ! -e .git || git config merge.rewritten.driver true
+	@test ! -e .git || sh src/mnist_study/tools/register_merge_drivers.sh
 
 # Without isolation, which would fetch whatever is newest to build with; without dependencies, which the lock file names.
 # uv is quicker and checks the same hashes, but reads neither pip.conf nor PIP_*: name another index by UV_DEFAULT_INDEX.
@@ -73,7 +71,7 @@ doctor: ## find what is missing, damaged or left over, and the command that heal
 	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.doctor
 
 # Where MNIST is missing nothing trains, so configure may write build/. Both run without DVC, which would write dvc.lock.
-review: setup ## print what this branch changes, as Markdown; fails where a stage is stale or not pushed (BASE)
+review: setup ## what this branch changes, as Markdown; fails where one is stale or unpushed (BASE)
 	@test -e data/mnist || .venv/bin/python -m stages.configure
 	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
 	@.venv/bin/mnist-study review "$$BASE"

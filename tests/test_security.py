@@ -60,7 +60,12 @@ def test_rules_of_ruff_that_guard_are_on():
     for rule in ("S301", "S307", "S602", "S605", "S310", "S506"):
         assert f"({rule})" in enabled, rule
     silenced = [line for file in CODE for line in file.read_text().splitlines() if "noqa: S" in line]
-    assert {code for line in silenced for code in re.findall(r"\bS\d+", line)} <= {"S603", "S607"}
+    # S701, no escaping of HTML: the pages are Markdown.
+    assert {code for line in silenced for code in re.findall(r"\bS\d+", line)} <= {
+        "S603",
+        "S607",
+        "S701",
+    }
 
 
 def entries() -> dict[str, str]:

@@ -184,18 +184,48 @@ def test_lines_of_params_are_merged_by_key(repository: Repository, theirs: str, 
     text = (repository.folder / "params.yaml").read_text()
     if merged is None:
         assert done.returncode
-        assert "params.yaml: 1 places that both sides changed" in done.stderr
+        assert "params.yaml: conflicts that are marked: 1" in done.stderr
         assert "<<<<<<< ours\n" in text
     else:
         assert not done.returncode
         assert text == PARAMS.replace("b: {lr: 2}", merged)
 
 
-def test_json_is_merged_by_key():
-    sides = ({"a": 1, "b": 2}, {"a": 1, "b": 3, "mine": [1]}, {"b": 4, "new": {"x": 1}})
-    base, ours, theirs = (json.dumps(side) for side in sides)
-    text, conflicts = merge_driver.merge_json(base, ours, theirs, [])
-    assert json.loads(text) == {"b": 3, "mine": [1], "new": {"x": 1}}
-    assert conflicts == ["both sides changed b"]
-    assert merge_driver.merge_json(base, ours, theirs, ["*"]) == (text, [])
-    assert merge_driver.merge_json("", '{"a": 1}', '{"b": 2}', [])[1] == []
+@pytest.mark.parametrize("change", [("\n    deps", "\n\n    deps"), ("stages:\n", "datasets: []\nstages:\n")])
+def test_a_lock_that_holds_more_than_stages_is_merged_by_lines(repository: Repository, change: tuple[str, str]):
+    odd = lock(**START).replace(*change)
+    repository.git("switch", "--quiet", "main")
+    repository.save({"dvc.lock": odd})
+    repository.commit("theirs", {"dvc.lock": odd + ENTRY.format(name="train@new", md5="7" * 32)})
+    repository.commit("ours", {"dvc.lock": odd.replace("1" * 32, "9" * 32)})
+    assert not merge(repository).returncode
+    merged = odd.replace("1" * 32, "9" * 32) + ENTRY.format(name="train@new", md5="7" * 32)
+    assert (repository.folder / "dvc.lock").read_text() == merged
+
+
+def test_keys_that_open_a_block_are_not_merged_by_key(repository: Repository):
+    repository.git("switch", "--quiet", "main")
+    repository.save({"params.yaml": "v:\n  a:\n    lr: 1\n"})
+    repository.commit("theirs", {"params.yaml": "v:\n  c:\n    lr: 1\n"})
+    repository.commit("ours", {"params.yaml": "v:\n  b:\n    lr: 1\n"})
+    assert merge(repository).returncode
+    assert "<<<<<<< ours\n" in (repository.folder / "params.yaml").read_text()
+
+
+def json_text(value: object) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def test_json_is_merged_by_key_where_no_key_is_changed_twice():
+    sides = ({"a": 1, "b": 2}, {"a": 1, "b": 3, "mine": [1]}, {"b": 2, "new": {"x": 1.5}})
+    base, ours, theirs = (json_text(side) for side in sides)
+    assert merge_driver.merge_json(base, ours, theirs, []) == (json_text({"b": 3, "mine": [1], "new": {"x": 1.5}}), [])
+    changed = json_text({"b": 4})
+    assert merge_driver.merge_json(base, ours, changed, []) is None
+    assert merge_driver.merge_json(base, ours, changed, ["*"]) == (json_text({"b": 3, "mine": [1]}), [])
+    assert merge_driver.merge_json(base, json_text({"a": 1}), changed, ["*"]) == (json_text({}), [])  # ours: gone
+
+
+@pytest.mark.parametrize("text", ["[1]\n", '{"b": 1.50}\n', '{"b": 1}', '{\n  "b": 1,\n  "a": 2\n}\n'])
+def test_json_that_would_be_written_otherwise_is_left_to_git(text: str):
+    assert merge_driver.merge_json("", text, json_text({"c": 1}), []) is None

@@ -41,7 +41,7 @@ def test_paces_of_one_kind_are_averaged_and_damaged_notes_left_out(tmp_path: Pat
         (tmp_path / f"{name}.pace").write_text(json.dumps(note))
     (tmp_path / "c.pace").write_text("{")
     (tmp_path / "d.pace").write_text("{}")
-    assert plan.paces(tmp_path) == {("two_pool", "fast", "cpu"): 2000.0}
+    assert plan.paces(tmp_path) == {("two_pool", "fast", "cpu"): 1500.0}
     assert plan.paces(tmp_path / "none") == {}
 
 

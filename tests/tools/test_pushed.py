@@ -42,6 +42,7 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
         subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
 
     run("init", "--quiet")
+    Path("params.yaml").write_text("variants:\n  x: {}\n")
     Path("dvc.lock").write_text(HEAD + STAGE.format(name="x", folder=FOLDER, file=FILE))
     put(".dvc/cache", FOLDER, json.dumps([{"md5": LISTED, "relpath": "seed-0"}]))
     return run
@@ -66,6 +67,7 @@ def test_each_object_of_a_stage_has_to_be_in_git(git: Git):
 
 def test_who_committed_the_entry_is_named(git: Git, capsys: pytest.CaptureFixture[str]):
     git("add", "dvc.lock")
+    assert pushed.unpushed() == {"train@x": ""}
     git("commit", "--quiet", "--message", "forgot to push")
     assert pushed.unpushed() == {"train@x": "Ada"}
     with pytest.raises(UserError, match="results of 1 stages are not pushed: `dvc push`, then `git add"):
@@ -73,6 +75,25 @@ def test_who_committed_the_entry_is_named(git: Git, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "train@x, by Ada\n"
     (finding,) = check_pushed(Path())
     assert str(finding).startswith("note  not pushed: what train@x made; `dvc push`")
+
+
+def test_the_hook_looks_at_what_is_committed(git: Git):
+    for md5, text in ((FOLDER, "[]"), (FILE, ""), (LISTED, "")):
+        put(".dvc/store", md5, text)
+    git("add", "--force", ".dvc/store")
+    pushed.main()  # a training has written dvc.lock, which is not committed
+    git("add", "dvc.lock")
+    git("commit", "--quiet", "--message", "without the store", "dvc.lock")
+    assert pushed.unpushed() == {}
+    with pytest.raises(UserError, match="not pushed"):
+        pushed.main()
+
+
+def test_a_variant_that_is_gone_is_not_missed_and_a_damaged_list_is_no_traceback(git: Git):
+    put(".dvc/cache", FOLDER, "[{")
+    assert pushed.unpushed() == {"train@x": ""}
+    Path("params.yaml").write_text("variants:\n  y: {}\n")
+    assert pushed.unpushed() == {}
 
 
 def test_another_default_remote_is_asked(git: Git, monkeypatch: pytest.MonkeyPatch):

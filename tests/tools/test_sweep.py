@@ -264,5 +264,8 @@ def test_a_row_that_was_cut_short_is_trained_again(plan: Path, training_images: 
 @pytest.mark.parametrize("table", sorted((ROOT / "docs/sweeps").glob("*.csv")), ids=lambda table: table.stem)
 def test_a_table_without_hashes_is_read_and_not_continued(table: Path):
     assert sweep.means(table).row_count
+    if "recipe_hash" in sweep.rows(table)[0]:
+        assert len(sweep.done(table)) == len(sweep.rows(table))
+        return
     with pytest.raises(UserError, match=rf"{table.name}: has no column recipe_hash, .* another name"):
         sweep.done(table)

@@ -4,12 +4,12 @@
     echo 'dvc.lock merge=dvc' >> .gitattributes
 
 - dvc.lock is merged stage by stage. A stage that both sides changed is a conflict, named and marked.
-- A .json file that holds an object is merged key by key.
-- Other text is merged as git does. Where that is a conflict of lines `key: value` of one indentation, these are merged
-  by key: so both sides may add lines in the same place.
+- A .json file that holds an object, as json.dumps writes it with indent=2 and sort_keys, is merged key by key.
+- A .yaml file is merged as git does. Where that is a conflict of lines `key: value` of one indentation, these are
+  merged by key: so both sides may add lines in the same place.
 
-With --ours PATTERN a stage or key that both sides changed is taken from our side. That is for stages that cost nothing
-to run again: DVC sees that they are stale, and runs them.
+Whatever is not as expected is merged as git does, by lines. With --ours PATTERN a stage or key that both sides changed
+is taken from our side. That is for stages that cost nothing to run again: DVC sees that they are stale, and runs them.
 """
 
 import argparse
@@ -20,10 +20,12 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+HEAD = re.compile(r"(schema: .*\n)?stages:\n")
 ENTRY = re.compile(r"^  (\S.*):\n(?:   .*\n)+", re.M)  # a stage in dvc.lock, at the indentation that DVC writes
 HUNK = re.compile(r"^<{7} ours\n(.*?)^\|{7} base\n(.*?)^={7}\n(.*?)^>{7} theirs\n", re.M | re.S)
-KEYED = re.compile(r"(?P<indentation> *)(?P<key>#.*|[\w.+-]+(?=:)).*\n")
+KEYED = re.compile(r"(?P<indentation> *)(?P<key>#.*|[\w.+-]+(?=: +[^\s|>&*])).*(?<![,{[])\n")  # its value is whole
 Parts = dict[str, str]
+Merged = tuple[str, list[str]]  # a text, and its conflicts
 
 
 def main() -> int:
@@ -35,62 +37,64 @@ def main() -> int:
     parser.add_argument("--name", required=True, help="%%P: the file's path in the repository")
     parser.add_argument("--ours", dest="preferred", action="append", default=[], metavar="PATTERN")
     given = parser.parse_args()
-    sides = given.base, given.ours, given.theirs
-    base, ours, theirs = (side.read_text(encoding="utf-8") for side in sides)
-    kind = Path(given.name)
-    if kind.suffix == ".json":
-        text, conflicts = merge_json(base, ours, theirs, given.preferred)
-    elif kind.name == "dvc.lock":
-        text, conflicts = merge_lock(base, ours, theirs, given.preferred)
-    else:
-        text, conflicts = merge_text(*sides)
-    given.ours.write_text(text, encoding="utf-8")
+    sides, kind, merged = (given.base, given.ours, given.theirs), Path(given.name), None
+    try:
+        base, ours, theirs = (side.read_bytes().decode() for side in sides)
+        if kind.suffix == ".json":
+            merged = merge_json(base, ours, theirs, given.preferred)
+        elif kind.name == "dvc.lock":
+            merged = merge_lock(base, ours, theirs, given.preferred)
+    except ValueError:
+        pass  # neither UTF-8 nor JSON
+    text, conflicts = merged or merge_text(*sides, by_key=kind.suffix in (".yaml", ".yml"))
+    given.ours.write_bytes(text.encode("utf-8", "surrogateescape"))
     for conflict in conflicts:
         print(f"{given.name}: {conflict}", file=sys.stderr)
     return 1 if conflicts else 0
 
 
-def merge_lock(base: str, ours: str, theirs: str, preferred: list[str]) -> tuple[str, list[str]]:
-    """Merge the text of dvc.lock by stage; give the text and the conflicts."""
+def merge_lock(base: str, ours: str, theirs: str, preferred: list[str]) -> Merged | None:
+    """Merge the text of dvc.lock by stage; None where a side holds anything but stages."""
     heads = [ENTRY.sub("", side) for side in (base, ours, theirs)]
-    if heads[1] != heads[2] and base:
-        return ours, ["the sides differ in more than stages; our side is kept, so compare both by hand"]
+    if any(side and not HEAD.fullmatch(head) for side, head in zip((base, ours, theirs), heads, strict=True)):
+        return None
     old, one, other = ({found[1]: found[0] for found in ENTRY.finditer(side)} for side in (base, ours, theirs))
     parts, conflicts = three_way(old, one, other, preferred)
-    return heads[1] + "".join(parts.values()), [f"both sides changed {name}" for name in conflicts]
+    return (heads[1] or heads[2]) + "".join(parts.values()), [f"both sides changed {name}" for name in conflicts]
 
 
-def merge_json(base: str, ours: str, theirs: str, preferred: list[str]) -> tuple[str, list[str]]:
-    """Merge an object by key; the keys of the result are sorted. A conflict keeps our value."""
-    sides = [json.loads(side) if side.strip() else {} for side in (base, ours, theirs)]
-    if not all(isinstance(side, dict) for side in sides):
-        return ours, ["no JSON object; our side is kept"]
+def merge_json(base: str, ours: str, theirs: str, preferred: list[str]) -> Merged | None:
+    """Merge an object by key; None where a side is no object, is written otherwise, or both sides changed a key."""
+    sides = [json.loads(side) if side else {} for side in (base, ours, theirs)]
+    for side, text in zip(sides, (base, ours, theirs), strict=True):
+        if not isinstance(side, dict) or text not in ("", json.dumps(side, indent=2, sort_keys=True) + "\n"):
+            return None
     old, one, other = ({key: json.dumps(value) for key, value in side.items()} for side in sides)
     parts, conflicts = three_way(old, one, other, preferred)
-    kept = {key: json.loads(one.get(key, "null") if key in conflicts else text) for key, text in parts.items()}
-    return json.dumps(kept, indent=2, sort_keys=True) + "\n", [f"both sides changed {key}" for key in conflicts]
+    kept = {key: json.loads(text) for key, text in parts.items() if key not in conflicts}
+    return None if conflicts else (json.dumps(kept, indent=2, sort_keys=True) + "\n", [])
 
 
-def merge_text(base: Path, ours: Path, theirs: Path) -> tuple[str, list[str]]:
-    """Merge as git does, but conflicts of lines with keys by key."""
+def merge_text(base: Path, ours: Path, theirs: Path, *, by_key: bool) -> Merged:
+    """Merge as git does but, where wanted, conflicts of lines with keys by key."""
     command = ["git", "merge-file", "-p", "--diff3", "-L", "ours", "-L", "base", "-L", "theirs"]
-    done = subprocess.run([*command, str(ours), str(base), str(theirs)], capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode < 0 or done.returncode > 127:  # no number of conflicts
-        raise SystemExit(f"git merge-file: {done.stderr.strip()}")
+    done = subprocess.run([*command, str(ours), str(base), str(theirs)], capture_output=True, check=False)  # noqa: S603
+    if done.returncode > 127:  # no number of conflicts
+        raise SystemExit(f"git merge-file: {done.stderr.decode(errors='replace').strip()}")
     left = 0
 
     def merged(hunk: re.Match[str]) -> str:
         nonlocal left
         base, ours, theirs = (_by_key(hunk[side]) for side in (2, 1, 3))
-        if base is not None and ours is not None and theirs is not None:
+        if by_key and base is not None and ours is not None and theirs is not None:
             parts, conflicts = three_way(base, ours, theirs, [])
             if not conflicts:
                 return "".join(parts.values())
         left += 1
         return hunk[0]
 
-    text = HUNK.sub(merged, done.stdout)
-    return text, [f"{left} places that both sides changed"] if left else []
+    text = HUNK.sub(merged, done.stdout.decode("utf-8", "surrogateescape"))
+    return text, [f"conflicts that are marked: {left}"] if left else []
 
 
 def three_way(base: Parts, ours: Parts, theirs: Parts, preferred: list[str]) -> tuple[Parts, list[str]]:
@@ -103,7 +107,7 @@ def three_way(base: Parts, ours: Parts, theirs: Parts, preferred: list[str]) -> 
         elif one == old:
             merged[name] = other
         elif any(fnmatch(name, pattern) for pattern in preferred):
-            merged[name] = one or other
+            merged[name] = one
         else:
             merged[name] = f"<<<<<<< ours\n{one}=======\n{other}>>>>>>> theirs\n"
             conflicts.append(name)
@@ -115,7 +119,8 @@ def _by_key(lines: str) -> Parts | None:
     found = [KEYED.fullmatch(line) for line in lines.splitlines(keepends=True)]
     by_key = {each["key"]: each[0] for each in found if each}
     alike = len({each["indentation"] for each in found if each}) <= 1
-    return by_key if alike and len(by_key) == len(found) else None
+    whole = all(lines.count(opening) == lines.count(closing) for opening, closing in ("{}", "[]"))
+    return by_key if alike and whole and len(by_key) == len(found) else None
 
 
 def _order(ours: list[str], theirs: list[str]) -> list[str]:

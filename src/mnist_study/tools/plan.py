@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import harmonic_mean
 from typing import Any
 
 from dvc.exceptions import DvcException
@@ -86,7 +86,7 @@ def cost(recipes: Sequence[Recipe], known: dict[tuple[str, str, str], float]) ->
 
 
 def paces(folder: Path) -> dict[tuple[str, str, str], float]:
-    """Give the mean images per second of earlier trainings, by architecture, engine and device."""
+    """Give the harmonic mean of the images per second of earlier trainings, by architecture, engine and device."""
     found: dict[tuple[str, str, str], list[float]] = {}
     for path in sorted(folder.glob(f"*{PACE}")):
         try:
@@ -95,7 +95,7 @@ def paces(folder: Path) -> dict[tuple[str, str, str], float]:
             found.setdefault(kind, []).append(float(pace["images_per_second"]))
         except (ValueError, KeyError, TypeError):
             continue  # a note of how fast, which the next training writes again
-    return {kind: fmean(values) for kind, values in found.items()}
+    return {kind: harmonic_mean(values) for kind, values in found.items()}
 
 
 def _table(reasons: dict[str, list[str]], following: Iterable[str]) -> Table:

@@ -5,12 +5,14 @@ Whoever clones would train them again. As a command (a hook before `git push`) i
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from mnist_study.core.errors import UserError
 from mnist_study.running.console import plain_errors
 from mnist_study.tools import dvc, git, lockfile
 from mnist_study.tools.doctor.objects import CACHE, MD5, STORE
+from mnist_study.tools.doctor.record import wanted as wanted_stage
 
 LOCK = Path("dvc.lock")
 BUNDLED = "bundled"
@@ -18,27 +20,29 @@ UNSHARED = ("download", "report")  # MNIST is never pushed, and git has the repo
 CURE = "`dvc push`, then `git add .dvc/store` and commit"
 
 
-def unpushed() -> dict[str, str]:
+def unpushed(*, committed: bool = False) -> dict[str, str]:
     """Give the stages whose outs a clone could not restore, each with the author of its entry in dvc.lock.
 
-    Raises UserError where the default remote does not answer.
+    `committed`: as the last commit has dvc.lock and the store, not as they will be with the next. Raises UserError where the
+    default remote does not answer.
     """
-    text = LOCK.read_text(errors="replace") if LOCK.exists() else ""
+    written = LOCK.read_text(errors="replace") if LOCK.exists() else ""
+    stages = lockfile.outs(lockfile.committed(LOCK) if committed else written)
     wanted = {
         stage: {each for _, md5 in outs for each in _objects(md5)}
-        for stage, outs in lockfile.outs(text).items()
-        if stage not in UNSHARED
+        for stage, outs in stages.items()
+        if stage not in UNSHARED and wanted_stage(Path(), stage)
     }
-    missing = {md5 for objects in wanted.values() for md5 in objects} - in_git()
+    missing = {md5 for objects in wanted.values() for md5 in objects} - in_git(committed=committed)
     if missing and (remote := dvc.default_remote()) not in ("", BUNDLED):
         missing -= dvc.held(remote, missing)
-    return {stage: _author(objects & missing) for stage, objects in wanted.items() if objects & missing}
+    return {stage: _author(stages[stage][0][1]) for stage, objects in wanted.items() if objects & missing}
 
 
-def in_git() -> set[str]:
+def in_git(*, committed: bool) -> set[str]:
     """Give the MD5 of each object that git has in the bundled store, or will have with the next commit."""
-    folder = (STORE / MD5).as_posix()
-    listed = git.answer("ls-files", "-z", "--", folder).split("\0")
+    command = ("ls-tree", "-r", "--name-only", "-z", "HEAD") if committed else ("ls-files", "-z")
+    listed = git.answer(*command, "--", (STORE / MD5).as_posix()).split("\0")
     return {"".join(Path(name).parts[-2:]) for name in listed if name}
 
 
@@ -47,18 +51,19 @@ def _objects(md5: str) -> list[str]:
     for root in (CACHE, STORE):
         path = root / MD5 / md5[:2] / md5[2:]
         if md5.endswith(".dir") and path.exists():
-            return [md5, *(entry["md5"] for entry in json.loads(path.read_text()))]
+            with suppress(ValueError, KeyError, TypeError):  # damaged, which the doctor tells
+                return [md5, *(entry["md5"] for entry in json.loads(path.read_text()))]
     return [md5]
 
 
-def _author(objects: set[str]) -> str:
-    """Name who committed the first of these to dvc.lock; an empty text where nobody has yet."""
-    return git.answer("log", "-1", "--format=%an", f"-S{min(objects)}", "--", str(LOCK)).strip()
+def _author(md5: str) -> str:
+    """Name who committed this out to dvc.lock; an empty text where nobody has yet."""
+    return git.answer("log", "-1", "--format=%an", f"-S{md5}", "--", str(LOCK)).strip()
 
 
 def main() -> None:
     """Fail with a line for each stage that was not pushed."""
-    if found := unpushed():
+    if found := unpushed(committed=True):
         for stage, author in found.items():
             print(f"{stage}{f', by {author}' if author else ''}", file=sys.stderr)
         raise UserError(f"results of {len(found)} stages are not pushed: {CURE}")

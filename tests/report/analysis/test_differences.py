@@ -15,9 +15,9 @@ from mnist_study.report.analysis.differences import (
 )
 from mnist_study.report.analysis.intervals import Noise
 
-ABOVE = Difference(0.2, 0.1, 0.3, 0.01)
-UNSURE = Difference(0.1, -0.3, 0.5, 0.6)
-BELOW = Difference(-0.2, -0.3, -0.1, 0.02)
+ABOVE = Difference(0.2, 0.1, 0.3, 0.01, 0.05)
+UNSURE = Difference(0.1, -0.3, 0.5, 0.6, 0.2)
+BELOW = Difference(-0.2, -0.3, -0.1, 0.02, 0.05)
 
 
 def test_one_difference_agrees_with_scipy():
@@ -37,8 +37,8 @@ def test_of_several_at_once_each_is_wider_and_less_significant():
 
 
 def test_without_any_noise_only_no_difference_is_none():
-    assert student(0.0, 0.0, 30) == Difference(0, 0, 0, 1)
-    assert student(0.1, 0.0, 30) == Difference(0.1, 0.1, 0.1, 0)
+    assert student(0.0, 0.0, 30) == Difference(0, 0, 0, 1, 0)
+    assert student(0.1, 0.0, 30) == Difference(0.1, 0.1, 0.1, 0, 0)
 
 
 def test_two_rows_of_unlike_noise_get_welchs_degrees_of_freedom():
@@ -50,15 +50,15 @@ def test_two_rows_of_unlike_noise_get_welchs_degrees_of_freedom():
 
 
 def test_the_highest_is_above_where_one_is_and_below_where_all_are():
-    assert highest([UNSURE, ABOVE, BELOW]) == Difference(0.2, 0.1, 0.5, 0.01)
-    assert highest([BELOW, Difference(-0.1, -0.2, -0.05, 0.04)]) == Difference(-0.1, -0.2, -0.05, 0.04)
-    assert highest([BELOW, Difference(-0.1, -0.3, 0.1, 0.9)]).p == 0.9
+    assert highest([UNSURE, ABOVE, BELOW]) == Difference(0.2, 0.1, 0.5, 0.01, 0.05)
+    assert highest([BELOW, Difference(-0.1, -0.2, -0.05, 0.04, 0.05)]) == Difference(-0.1, -0.2, -0.05, 0.04, 0.05)
+    assert highest([BELOW, Difference(-0.1, -0.3, 0.1, 0.9, 0.1)]).p == 0.9
     assert highest([BELOW, UNSURE]).p == 0.6
 
 
 def test_the_lowest_is_the_highest_turned_round():
-    assert lowest([UNSURE, ABOVE, BELOW]) == Difference(-0.2, -0.3, -0.1, 0.02)
-    assert lowest([ABOVE, Difference(0.3, 0.1, 0.5, 0.03)]) == Difference(0.2, 0.1, 0.3, 0.03)
+    assert lowest([UNSURE, ABOVE, BELOW]) == Difference(-0.2, -0.3, -0.1, 0.02, 0.05)
+    assert lowest([ABOVE, Difference(0.3, 0.1, 0.5, 0.03, 0.1)]) == Difference(0.2, 0.1, 0.3, 0.03, 0.05)
 
 
 def test_p_values_are_adjusted_by_holm():
@@ -74,5 +74,6 @@ def test_with_the_seeds_named_four_studies_of_five_find_the_difference():
     draws = np.random.default_rng(0).normal(0.05, 0.1 / np.sqrt(needed), 20_000)
     assert np.mean(draws > 1.96 * 0.1 / np.sqrt(needed)) == pytest.approx(0.8, abs=0.02)
     assert (seeds_to_settle(found, 5, tests=20) or 0) > needed
+    assert seeds_to_settle(student(0.05, 0.03, 30, among=60), 5, tests=20) == 44  # of the normal approximation alone
     assert seeds_to_settle(-found, 5, tests=1) == needed
     assert seeds_to_settle(student(0.0, 0.1, 4), 5, tests=1) is None

@@ -29,6 +29,9 @@ def published():
     return effects.of_published(PUBLISHED)
 
 
+SMALL = [name for name, row in PUBLISHED.items() if row.table in REDUCED.tables]
+
+
 def mean(**levels):
     rows = [row for row in PUBLISHED.values() if row.table <= 4]
     return np.mean([r.test_accuracy for r in rows if all(getattr(r, name) == level for name, level in levels.items())])
@@ -115,6 +118,8 @@ def test_rows_that_share_seeds_are_told(ours):
             replica["seed"] += 3 * place
     assert not any(fit.shared_seeds for fit in effects.of_results(own).values())
     assert not any(fit.shared_seeds for fit in effects.of_published(PUBLISHED).values())
+    one_seed = effects.of_results(whole_study(planted, seeds=1))  # the same for all rows
+    assert all(fit.shared_seeds for fit in one_seed.values())
 
 
 def test_luck_alone_adds_up(ours):
@@ -129,6 +134,20 @@ def test_effects_that_do_not_add_up_are_a_lack_of_fit():
     lack_of_fit = effects.of_results(whole_study(odd_one_out))[REDUCED.title].lack_of_fit
     assert lack_of_fit is not None
     assert lack_of_fit < 0.001
+
+
+def test_lack_of_fit_is_seldom_found_where_there_is_none():
+    generator, found = np.random.default_rng(0), []
+    for _ in range(60):
+        results = whole_study(lambda row, seed: float(generator.normal(99.3, 0.05)), seeds=3, only=SMALL)
+        found.append(effects.of_results(results)[REDUCED.title].lack_of_fit)
+    assert np.mean(np.array(found) < 0.05) < 0.13
+
+
+def test_a_row_of_one_seed_among_others_of_several_is_no_hindrance():
+    results, name = whole_study(scattered, seeds=3, only=SMALL), SMALL[0]
+    results.outcomes[name] = outcome(name, [99.3], PUBLISHED[name])
+    assert (effects.of_results(results)[REDUCED.title].lack_of_fit or 0) > 0.01
 
 
 def test_few_rows_at_a_level_leave_few_degrees_of_freedom(published):

@@ -56,9 +56,8 @@ def judge(results: Results, published: dict[str, Fit], ours: dict[str, Fit], ear
     ]
     tested = [each.effect.p for each in evidence if each.effect]
     p_values = iter(holm(tested))
-    seeds = min((outcome.metrics["seeds"] for outcome in results.rows().values()), default=0)
     return [
-        _judged(each, replace(each.effect, p=next(p_values)), seeds, len(tested))
+        _judged(each, replace(each.effect, p=next(p_values)), len(tested))
         if each.effect
         else Claim(each.text, each.published, each.ours)
         for each in evidence
@@ -86,11 +85,11 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
-def _judged(evidence: Evidence, effect: Difference, seeds: int, tests: int) -> Claim:
+def _judged(evidence: Evidence, effect: Difference, tests: int) -> Claim:
     verdict: Verdict = "inconclusive"
     if effect.p < 1 - LEVEL:
         verdict = "supported" if effect.value > 0 else "contradicted"
-    needed = seeds_to_settle(effect, seeds, tests) if verdict == "inconclusive" else None
+    needed = seeds_to_settle(effect, evidence.seeds, tests) if verdict == "inconclusive" else None
     return Claim(evidence.text, evidence.published, evidence.ours, effect, verdict, needed)
 
 
@@ -100,7 +99,9 @@ def _compared(text: str, name: str, published: dict[str, Fit], ours: dict[str, F
     if effect is None:
         return Evidence(text, theirs, row_claims.INCOMPLETE)
     depends = _depends(ours, name)
-    return Evidence(text, theirs, f"depends on {' and '.join(depends)}" if depends else "", effect)
+    design = next(design for design in DESIGNS if name in design.comparisons)
+    words = f"depends on {' and '.join(depends)}" if depends else ""
+    return Evidence(text, theirs, words, effect, ours[design.title].runs // design.rows)
 
 
 def _find(fits: dict[str, Fit], name: str) -> Difference | None:

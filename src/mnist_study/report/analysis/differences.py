@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy import stats
@@ -15,16 +15,21 @@ POWER = 0.8  # the chance that a difference of the size found is significant wit
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference in points of accuracy, the ends of its interval, and its p value."""
+    """A difference in points of accuracy, the ends of its interval, and its p value.
+
+    `error` is its standard error; interval and p value hold for `among` such differences at once.
+    """
 
     value: float
     low: float
     high: float
     p: float
+    error: float
+    among: int = 1
 
     def __neg__(self) -> "Difference":
         """Turn it round."""
-        return Difference(-self.value, -self.high, -self.low, self.p)
+        return replace(self, value=-self.value, low=-self.high, high=-self.low)
 
 
 def student(value: float, error: float, df: float, among: int = 1) -> Difference:
@@ -36,8 +41,8 @@ def student(value: float, error: float, df: float, among: int = 1) -> Difference
     if error:
         p = min(1.0, among * 2 * float(stats.t.sf(abs(value) / error, df)))
     half = float(stats.t.isf((1 - LEVEL) / (2 * among), df)) * error
-    value, low, high, p = (round(float(number), 9) for number in (value, value - half, value + half, p))
-    return Difference(value, low, high, p)
+    value, low, high, p, error = (round(float(each), 9) for each in (value, value - half, value + half, p, error))
+    return Difference(value, low, high, p, error, among)
 
 
 def welch(value: float, one: Noise, seeds: int, other: Noise, others: int, among: int) -> Difference:
@@ -56,8 +61,8 @@ def highest(found: Sequence[Difference]) -> Difference:
     """
     above = min((each.p for each in found if each.value > 0), default=1.0)
     below = max(each.p if each.value < 0 else 1.0 for each in found)
-    value, low, high = (max(ends) for ends in zip(*((each.value, each.low, each.high) for each in found), strict=True))
-    return Difference(value, low, high, min(above, below))
+    low, high = max(each.low for each in found), max(each.high for each in found)
+    return replace(max(found, key=lambda each: each.value), low=low, high=high, p=min(above, below))
 
 
 def lowest(found: Sequence[Difference]) -> Difference:
@@ -77,8 +82,7 @@ def seeds_to_settle(found: Difference, seeds: int, tests: int) -> int | None:
     That is with a chance of POWER if the true difference is the one found, by normal approximation, with Bonferroni's
     level. None where no difference was found.
     """
-    half = (found.value - found.low) if found.value > 0 else (found.high - found.value)
     if not found.value:
         return None
-    level = stats.norm.isf((1 - LEVEL) / (2 * tests)) + stats.norm.ppf(POWER)
-    return math.ceil(seeds * (half / abs(found.value) * level / stats.norm.isf((1 - LEVEL) / 2)) ** 2)
+    level = stats.norm.isf((1 - LEVEL) / (2 * tests * found.among)) + stats.norm.ppf(POWER)
+    return math.ceil(seeds * (found.error / found.value * level) ** 2)

@@ -27,8 +27,8 @@ def of_epoch(results: Results, epoch: int) -> dict[str, Fit]:
 
 
 def of_published(rows: Mapping[str, Published]) -> dict[str, Fit]:
-    """Fit the published figures, one per row."""
-    return fits(run(name, row, 0, row.test_accuracy) for name, row in rows.items())
+    """Fit the published figures, one per row, each a run of its own."""
+    return fits(run(name, row, place, row.test_accuracy) for place, (name, row) in enumerate(rows.items()))
 
 
 def fits(runs: Iterable[Run]) -> dict[str, Fit]:

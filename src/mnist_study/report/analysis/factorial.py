@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import null_space
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
@@ -84,15 +83,15 @@ def fit_design(design: Design, runs: Iterable[Run]) -> Fit | None:
     fit: Any = ols(formula(design), pd.DataFrame(own)).fit(cov_type="HC2", use_t=True)
     model = fit.model
     estimates = hc2(model.exog, contrasts(design, model.exog_names), model.endog)
-    seeds = [seed for row in {(run.variant, run.seed) for run in own} for seed in row[1:]]
+    seeds = [seed for _, seed in {(run.variant, run.seed) for run in own}]
     return Fit(
         effects={name: student(*found) for name, *found in zip(design.comparisons, *estimates, strict=True)},
         runs=len(own),
         df=int(fit.df_resid),
         noise=round(sqrt(fit.mse_resid), 9),
         interactions=_interactions(design, fit, own) if design.interactions else {},
-        lack_of_fit=None if design.interactions else _lack_of_fit(fit, own),
-        shared_seeds=len(own) > design.rows and len(seeds) > len(set(seeds)),
+        lack_of_fit=None if design.interactions else _lack_of_fit(design, own),
+        shared_seeds=len(seeds) > len(set(seeds)),
     )
 
 
@@ -147,13 +146,10 @@ def _interactions(design: Design, fit: Any, runs: list[Run]) -> dict[tuple[str, 
     return {pair: Interaction(p, mean) for pair, p, mean in zip(pairs, holm(raw), means, strict=True)}
 
 
-def _lack_of_fit(fit: Any, runs: list[Run]) -> float | None:  # noqa: ANN401 - as above
-    """Test, with HC2 variances, all differences between rows' means that the model leaves out."""
-    table = pd.DataFrame(runs)
-    rows = table["variant"].drop_duplicates()
-    if len(rows) == len(table):
+def _lack_of_fit(design: Design, runs: list[Run]) -> float | None:
+    """Test all differences between rows' means that the model leaves out (F test against the variance within rows)."""
+    if len({run.variant for run in runs}) == len(runs):
         return None
-    own: Any = ols("accuracy ~ 0 + variant", table).fit(cov_type="HC2", use_t=True)
-    of_row = dict(zip(table["variant"], fit.model.exog, strict=True))
-    explained = np.array([of_row[name.removeprefix("variant[").removesuffix("]")] for name in own.model.exog_names])
-    return round(float(own.f_test(null_space(explained.T).T).pvalue), 9)
+    table = pd.DataFrame(runs)
+    test: Any = ols("accuracy ~ variant", table).fit().compare_f_test(ols(formula(design), table).fit())
+    return round(float(test[1]), 9)

@@ -1,7 +1,7 @@
 """The study's claims about single rows: which of them reach the target, and which is the best."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mnist_study.report.analysis.differences import Difference, highest, lowest, student, welch
 from mnist_study.report.analysis.rows import noises
@@ -14,12 +14,16 @@ INCOMPLETE = "not all rows are trained"
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for a claim or against it; `effect` is None where it cannot be tested, `ours` then says why."""
+    """What speaks for a claim or against it; `effect` is None where it cannot be tested, `ours` then says why.
+
+    `seeds` is how many a row, at least, the effect rests on.
+    """
 
     text: str
     published: str
     ours: str
     effect: Difference | None = None
+    seeds: int = 0
 
 
 class Rows:
@@ -34,6 +38,10 @@ class Rows:
         if not names or any(name not in self.trained for name in names):
             return INCOMPLETE
         return None if all(name in self.noises for name in names) else "one seed each, so the noise is not known"
+
+    def seeds(self, names: list[str]) -> int:
+        """Give the fewest seeds of these rows."""
+        return min(self.trained[name].metrics["seeds"] for name in names)
 
     def mean(self, name: str) -> float:
         """Give a row's test accuracy."""
@@ -84,8 +92,8 @@ def _reached(text: str, rows: Rows, names: list[str]) -> Evidence:
     if why := rows.why_not(names):
         return Evidence(text, published, why)
     found = rows.less(names, rows.goal)
-    ours = f"{rows.count(names)}, {sum(each.low > 0 for each in found)} of them significantly"
-    return Evidence(text, published, ours, highest(found))
+    ours = f"{rows.count(names)}, {sum(each.low > 0 for each in found)} by simultaneous intervals"
+    return Evidence(text, published, ours, highest(found), rows.seeds([max(names, key=rows.mean)]))
 
 
 def _takes_small_batches(text: str, rows: Rows) -> Evidence:
@@ -97,8 +105,8 @@ def _takes_small_batches(text: str, rows: Rows) -> Evidence:
     effect = -highest(rows.less(large, rows.goal))
     if effect.value > 0:  # for the claim: then a row of 64 has to reach the goal, too
         reaches = highest(rows.less(small, rows.goal))
-        effect = max(effect, reaches, key=lambda each: each.p) if reaches.value > 0 else replace(effect, p=1.0)
-    return Evidence(text, published, f"{rows.count(large)} of 128", effect)
+        effect = max(effect, reaches, key=lambda each: each.p) if reaches.value > 0 else reaches
+    return Evidence(text, published, f"{rows.count(large)} of 128", effect, rows.seeds(small + large))
 
 
 def _always(text: str, rows: Rows) -> Evidence:
@@ -106,7 +114,10 @@ def _always(text: str, rows: Rows) -> Evidence:
     names = [name for name, row in rows.published.items() if row.helped]
     if why := rows.why_not(names):
         return Evidence(text, rows.count_published(names), why)
-    return Evidence(text, rows.count_published(names), rows.count(names), lowest(rows.less(names, rows.goal)))
+    effect = lowest(rows.less(names, rows.goal))
+    return Evidence(
+        text, rows.count_published(names), rows.count(names), effect, rows.seeds([min(names, key=rows.mean)])
+    )
 
 
 def _best(text: str, rows: Rows) -> Evidence:
@@ -120,11 +131,17 @@ def _best(text: str, rows: Rows) -> Evidence:
     place = 1 + sum(rows.mean(name) > rows.mean(NAMED_BEST) for name in others)
     best = max(others, key=rows.mean)
     ours = f"{rows.mean(NAMED_BEST):.3f}, place {place}; best of the others `{best}`, {rows.mean(best):.3f}"
-    return Evidence(text, published, ours, lowest(rows.above(NAMED_BEST, others)))
+    return Evidence(text, published, ours, lowest(rows.above(NAMED_BEST, others)), rows.seeds([NAMED_BEST, best]))
 
 
 def _named_accuracy(text: str, rows: Rows) -> Evidence:
     published = f"{rows.published[NAMED_BEST].test_accuracy:.2f} in its table"
     if why := rows.why_not([NAMED_BEST]):
         return Evidence(text, published, why)
-    return Evidence(text, published, f"{rows.mean(NAMED_BEST):.3f}", rows.less([NAMED_BEST], NAMED_ACCURACY)[0])
+    return Evidence(
+        text,
+        published,
+        f"{rows.mean(NAMED_BEST):.3f}",
+        rows.less([NAMED_BEST], NAMED_ACCURACY)[0],
+        rows.seeds([NAMED_BEST]),
+    )

@@ -8,6 +8,7 @@ from mnist_study.tools import git, lockfile
 from mnist_study.tools.doctor.finding import Finding
 
 MERGE = "keep one side of each marked stage, or none, then it runs again; `git add dvc.lock`, `dvc pull`, `dvc repro`"
+AGAIN = "`git merge --abort` (or rebase, cherry-pick); `make setup` registers the merge driver; then merge again"
 CONFLICT = re.compile(r"^<{7} .*\n(?:={7}\n)?  (\S.*):", re.M)
 RESTORE = "`git checkout -- dvc.lock` restores the last commit's, then `dvc repro`"
 
@@ -21,16 +22,20 @@ def check(top: Path) -> Iterator[Finding]:
             yield Finding("dvc.lock is missing", RESTORE)
         return
     text = path.read_text(errors="replace")
+    unmerged = bool(git.answer("ls-files", "--unmerged", "--", path.name, folder=top))
     if stages := CONFLICT.findall(text):
         yield Finding(f"dvc.lock is not merged: both sides changed {', '.join(stages)}", MERGE)
         return
-    if git.answer("ls-files", "--unmerged", "--", path.name, folder=top):
+    if unmerged and "<<<<<<<" in text:
+        yield Finding("dvc.lock is not merged: git marked lines, not stages", AGAIN)
+        return
+    if unmerged:
         yield Finding("dvc.lock counts as not merged", "`git add dvc.lock` once it is as it should be")
     if problem := _problem(text):
         yield Finding(f"dvc.lock is damaged ({problem})", RESTORE)
         return
     kept = lockfile.entries(text)
-    lost = [name for name in lockfile.entries(committed) if name not in kept and _wanted(top, name)]
+    lost = [name for name in lockfile.entries(committed) if name not in kept and wanted(top, name)]
     if lost:
         yield Finding(f"dvc.lock lacks {len(lost)} stages of the last commit's, such as {lost[0]}", RESTORE)
 
@@ -53,7 +58,9 @@ def _problem(text: str) -> str:
     return ""
 
 
-def _wanted(top: Path, stage: str) -> bool:
+def wanted(top: Path, stage: str) -> bool:
     """Tell whether the stage is still one; its variant or policy may be gone from params.yaml."""
     name = stage.partition("@")[2]
-    return not name or re.search(rf"^\s+{re.escape(name)}:", (top / "params.yaml").read_text(), re.M) is not None
+    if not name or not (top / "params.yaml").exists():
+        return not name
+    return re.search(rf"^\s+{re.escape(name)}:", (top / "params.yaml").read_text(), re.M) is not None

@@ -84,8 +84,8 @@ class Judge:
         if any(share_seeds(side, changed) for side in (self.before, self.after)):
             return change  # then the gains of rows are not independent
         gains = [noise.gain(*pair) for pair in pairs if pair]
-        if not gains or len(gains) < len(changed):
-            return change
+        if not gains or len(gains) < len(changed) or len({bool(each.by_seed) for each in gains}) > 1:
+            return change  # the noise of some rows is not known
         return replace(change, test="paired", p=noise.mean_gain(gains, len(rows)).p())
 
     def _right(self, variant: str) -> tuple[np.ndarray, np.ndarray] | None:

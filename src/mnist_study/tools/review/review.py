@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mnist_study.core.errors import UserError
 from mnist_study.report.results.outcomes import read_published
 from mnist_study.tools import dvc, pushed
 from mnist_study.tools.review import comment, comparison, stale
@@ -36,18 +37,22 @@ def make(against: str, before: Revision, after: Revision) -> Review:
     both = [name for name in after.variants if name in before.variants]
     changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]
     accuracies = [judge.accuracy(change) for change in changed if change.key == "test_accuracy"]
+    try:
+        unpushed, unknown = pushed.unpushed(), []
+    except UserError as error:
+        unpushed, unknown = {}, [f"Whether all results were pushed is not known: {error}."]
     return Review(
         against=against,
         stale=reasons,
         following=stale.following(reasons, after.stages, variants),
-        unpushed=pushed.unpushed(),
+        unpushed=unpushed,
         parameters=comparison.parameters(before.params, after.params),
         added=described(after, before),
         removed=described(before, after),
         accuracies=settle(accuracies),
         others=settle([judge.other(change) for change in changed if change.key != "test_accuracy"]),
         headline=settle([judge.headline(change) for change in comparison.changes(before.summary, after.summary)]),
-        notes=notes(judge),
+        notes=unknown + notes(judge),
     )
 
 

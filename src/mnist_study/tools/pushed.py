@@ -23,8 +23,8 @@ CURE = "`dvc push`, then `git add .dvc/store` and commit"
 def unpushed(*, committed: bool = False) -> dict[str, str]:
     """Give the stages whose outs a clone could not restore, each with the author of its entry in dvc.lock.
 
-    `committed`: as the last commit has dvc.lock and the store, not as they will be with the next. Raises UserError where
-    the default remote does not answer.
+    `committed`: as the last commit has dvc.lock and the store, not as they will be with the next. Raises UserError
+    where the default remote does not answer.
     """
     written = LOCK.read_text(errors="replace") if LOCK.exists() else ""
     stages = lockfile.outs(lockfile.committed(LOCK) if committed else written)

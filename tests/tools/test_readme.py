@@ -23,7 +23,7 @@ def one_high(row: Published, seed: int) -> float:
 
 def test_the_headline_counts_the_rows_that_are_significantly_at_the_target():
     headline, *_ = written(one_high).splitlines()
-    assert "at 99.40 % or more: here 1 of 60 rows, 1 of them significantly; published 9" in headline
+    assert "at 99.40 % or more: here 1 of 60 rows, 1 by simultaneous intervals; published 9" in headline
 
 
 def test_of_one_seed_each_nothing_is_known_to_be_significant():

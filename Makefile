@@ -71,7 +71,7 @@ doctor: ## find what is missing, damaged or left over, and the command that heal
 	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.doctor
 
 # Where MNIST is missing nothing trains, so configure may write build/. Both run without DVC, which would write dvc.lock.
-review: setup ## what this branch changes, as Markdown; fails where one is stale or unpushed (BASE)
+review: setup ## what this branch changes, as Markdown; fails on stale or unpushed results (BASE)
 	@test -e data/mnist || .venv/bin/python -m stages.configure
 	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
 	@.venv/bin/mnist-study review "$$BASE"

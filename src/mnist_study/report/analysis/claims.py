@@ -98,17 +98,12 @@ def _compared(text: str, name: str, published: dict[str, Fit], ours: dict[str, F
     theirs, effect = say(_find(published, name)), _find(ours, name)
     if effect is None:
         return Evidence(text, theirs, row_claims.INCOMPLETE)
-    depends = _depends(ours, name)
     design = next(design for design in DESIGNS if name in design.comparisons)
+    fit = ours[design.title]
+    depends = [factor.replace("_", " ") for factor in fit.depends_on(design.comparisons[name].factor)]
     words = f"depends on {' and '.join(depends)}" if depends else ""
-    return Evidence(text, theirs, words, effect, ours[design.title].runs // design.rows)
+    return Evidence(text, theirs, words, effect, fit.runs // design.rows)
 
 
 def _find(fits: dict[str, Fit], name: str) -> Difference | None:
     return next((fit.effects[name] for fit in fits.values() if name in fit.effects), None)
-
-
-def _depends(fits: dict[str, Fit], name: str) -> list[str]:
-    """Name the factors that interact significantly with an effect's."""
-    design = next(design for design in DESIGNS if name in design.comparisons)
-    return [factor.replace("_", " ") for factor in fits[design.title].depends_on(design.comparisons[name].factor)]

@@ -62,11 +62,26 @@ def test_the_shell_completes_subcommands():
     assert words.split() == ["plan", "plots"]
 
 
+QUIETLY = {"json_wanted": False, "shown": False}
+PREDICT = "predict.predict.predict"
+
+
 @pytest.mark.parametrize(
     ("command", "called", "expected"),
     [
-        ("predict a.png b.png", "predict.predict.predict", ((["a.png", "b.png"], None), {"json_wanted": False})),
-        ("predict a --json --variant x", "predict.predict.predict", ((["a"], "x"), {"json_wanted": True})),
+        ("predict a.png b.png", PREDICT, ((["a.png", "b.png"], None, None), QUIETLY)),
+        (
+            "predict a --json --variant x",
+            "predict.predict.predict",
+            ((["a"], "x", None), QUIETLY | {"json_wanted": True}),
+        ),
+        (
+            "predict a --show --folder f",
+            "predict.predict.predict",
+            ((["a"], None, Path("f")), QUIETLY | {"shown": True}),
+        ),
+        ("export", "export.export.export", (("champion", None), {})),
+        ("export x --folder f", "export.export.export", (("x", Path("f")), {})),
         ("networks", "show_networks.show", ((None, ()), {})),
         ("networks v --set a=1 --set b=2", "show_networks.show", (("v", ["a=1", "b=2"]), {})),
         ("study", "parallel.repro.repro", ((None, None, None), {"dirty": False})),

@@ -35,12 +35,25 @@ def options(version: Annotated[bool, Option("--version", help="Print the version
 def predict(
     pictures: Annotated[list[str], Argument(metavar="PICTURE...", help="Photos or drawings, each of one digit.")],
     variant: Annotated[str | None, Option(help="Whose networks answer: the champion's by default.")] = None,
+    folder: Annotated[Path | None, Option(help="What `export` wrote: needs no checkout.")] = None,
     json: Annotated[bool, Option("--json", help="Print JSON for programs.")] = False,
+    show: Annotated[bool, Option("--show", help="Draw what the networks see of each picture.")] = False,
 ) -> None:
     """Name the digit in each picture."""
     from mnist_study.tools.predict.predict import predict
 
-    predict(pictures, variant, json_wanted=json)
+    predict(pictures, variant, folder, json_wanted=json, shown=show)
+
+
+@app.command()
+def export(
+    variant: Annotated[str, Argument(help="A variant of params.yaml that is trained.")] = "champion",
+    folder: Annotated[Path | None, Option(help="To write to; exports/VARIANT by default.")] = None,
+) -> None:
+    """Write a variant's networks to a folder for use elsewhere: ONNX, and all that `predict --folder` needs."""
+    from mnist_study.tools.export.export import export
+
+    export(variant, folder)
 
 
 @app.command()

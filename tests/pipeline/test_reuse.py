@@ -19,7 +19,6 @@ CONCERNED = (  # tests that read what differs between a copy and this project; `
     "configure/test_variants.py",
     "pipeline/test_notebook.py",
     "test_documents.py",
-    "test_structure.py",
     "tools/site/test_scorer.py",
     "tools/test_lockfile.py",
     "tools/test_plan.py",
@@ -67,8 +66,9 @@ def copy(tmp_path: Path) -> Checkout:
     fashion = SECTIONS[0]
     assert {*fashion} == {"target", "data", "variants"}
     fashion["data"]["sources"].pop(0)  # where there is a network, it would answer
-    variants = {name: fields | {"epochs": 1, "seeds": [0]} for name, fields in fashion["variants"].items()}
-    edit(checkout, **fashion | {"variants": variants})
+    quick = {"epochs": 1, "seeds": [0], "engine": "torch", "precision": "fp32"}
+    variants = {name: fields | quick for name, fields in fashion["variants"].items()}
+    edit(checkout, **fashion | {"variants": variants, "augmentations": {"plain": {}}})
     return checkout
 
 

@@ -21,6 +21,7 @@ SUBCOMMANDS = (
     "sweep",
     "coverage",
     "review",
+    "experiments",
     "plots",
     "doctor",
     "result",

@@ -129,6 +129,14 @@ def review(
 
 
 @app.command()
+def experiments() -> None:
+    """Print the experiments made from HEAD: a line for each variant that one changed."""
+    from mnist_study.tools.experiments import show
+
+    show()
+
+
+@app.command()
 def plots() -> None:
     """Write dvc_plots/index.html, which opens without network."""
     from mnist_study.tools import vega

@@ -27,6 +27,14 @@ def status() -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def experiments() -> list[dict[str, Any]]:
+    """Ask for the workspace and HEAD, each with its experiments; raises UserError with what DVC says."""
+    done = _ask("exp", "show", "--json")
+    if done.returncode:
+        raise UserError(f"dvc exp show: {done.stderr.strip() or done.stdout.strip()}")
+    return json.loads(done.stdout)
+
+
 def call(*arguments: str) -> int:
     """Run a command in the terminal; give its exit status."""
     return subprocess.run([*COMMAND, *arguments], check=False).returncode  # noqa: S603 - DVC alone

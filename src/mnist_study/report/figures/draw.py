@@ -43,7 +43,7 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
 
 def panels(results: Results) -> dict[str, list[Curve]]:
     """Group the variants' curves by published table; those that are no rows make a group of their own."""
-    own = "Not in the study" if results.images.study else "All variants"
+    own = "Not in the study" if results.published else "All variants"
     rows: dict[str, list[Curve]] = {}
     for outcome in sorted(results.outcomes.values(), key=_table):
         recipe, published = outcome.recipe, outcome.published

@@ -77,7 +77,7 @@ def test_a_name_that_is_refused_changes_nothing(checkout: Checkout):
 
 
 def test_only_what_nothing_names_is_deleted(checkout: Checkout, tmp_path: Path):
-    assert "0 entries" in command(checkout, "tidy").stdout
+    assert "name: none\n" in command(checkout, "tidy").stdout
     roots = (".dvc/store", ".dvc/cache")
     checkout.run("git", "branch", "--move", "main")
     checkout.run("git", "switch", "--quiet", "--create", "theirs")

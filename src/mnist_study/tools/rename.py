@@ -33,7 +33,7 @@ def rename(old: str, new: str) -> None:
     stages = [f"train@{old}", f"evaluate@{old}"]
     if dvc.status(*stages):
         raise UserError(
-            f"variants.{old}: has no valid results to take along; `dvc repro {' '.join(stages)}` makes them"
+            f"variants.{old}: no valid results are here; `dvc checkout` restores them, or `dvc repro` makes them"
         )
     try:
         _copy_results(old, new)

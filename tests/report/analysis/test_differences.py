@@ -83,5 +83,5 @@ def test_with_the_seeds_named_four_studies_of_five_find_the_difference():
 @pytest.mark.parametrize("count", [0, 1, 2, 15])
 def test_holms_method_is_that_of_statsmodels(count: int):
     values = np.random.default_rng(count).random(count) ** 3
-    expected = multipletests(values, method="holm")[1] if count else []
+    expected: Any = multipletests(values, method="holm")[1] if count else []
     assert holm(values.tolist()) == list(expected)

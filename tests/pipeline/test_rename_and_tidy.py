@@ -92,8 +92,9 @@ def test_only_what_nothing_names_is_deleted(checkout: Checkout, tmp_path: Path):
     checkout.run("dvc", "checkout", "--quiet")
     command(checkout, "rename", "theirs", "ours")
     keep(checkout)
+    command(checkout, "tidy", "--delete")  # only what `configure` wrote at the first commit, where no branch ends
     held = {root: objects(checkout, root) for root in (".dvc/store", ".dvc/cache")}
-    assert command(checkout, "tidy", "--delete").stdout.count(": 0 objects") == 2  # the branch names its old results
+    assert command(checkout, "tidy").stdout.count(": 0 objects") == 2  # the branch names its old results
 
     checkout.run("git", "branch", "--quiet", "--delete", "--force", "theirs")
     assert "Nothing was deleted" in command(checkout, "tidy").stdout

@@ -80,6 +80,27 @@ def plan(
 
 
 @app.command()
+def rename(
+    old: Annotated[str, Argument(help="A name under `variants` in params.yaml.")],
+    new: Annotated[str, Argument(help="Its new name.")],
+) -> None:
+    """Rename a variant together with its results; nothing is trained."""
+    from mnist_study.tools.rename import rename
+
+    rename(old, new)
+
+
+@app.command()
+def tidy(
+    delete: Annotated[bool, Option("--delete", help="Delete what is listed.")] = False,
+) -> None:
+    """List what no variant, branch, tag or experiment names, in dvc.lock, the bundled store and the cache."""
+    from mnist_study.tools.tidy import tidy
+
+    tidy(delete=delete)
+
+
+@app.command()
 def study(
     jobs: Annotated[int | None, Option(min=1, help="Variants at once; by default as many as is quickest.")] = None,
     ray: Annotated[str | None, Option(metavar="ADDRESS", help="Train on this Ray cluster; auto: a local one.")] = None,

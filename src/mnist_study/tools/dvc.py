@@ -19,9 +19,9 @@ NOISE = {
 }
 
 
-def status() -> dict[str, Any]:
-    """Ask which stages differ from dvc.lock, and in what; raises UserError with what DVC says."""
-    done = _ask("status", "--json")
+def status(*stages: str) -> dict[str, Any]:
+    """Ask which stages, of these or of all, differ from dvc.lock, and in what; raises UserError with what DVC says."""
+    done = _ask("status", "--json", *stages)
     if done.returncode:
         raise UserError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
     return json.loads(done.stdout)

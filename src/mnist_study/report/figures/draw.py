@@ -22,10 +22,11 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
     """Draw the figures as SVG, by name; a figure with nothing to show is left out."""
     points, goal = _points(results), results.target
     best = results.outcomes[results.leaderboard()[0]]
+    finals = [metrics.curve(row.training)[-1] for row in results.rows().values()]
     title = f"{best.recipe.variant}, seed {best.evaluation['replicas'][0]['seed']}"
     pictures = {
         "parameters": scatter_plots.parameters(points, _stars(results), goal.accuracy, goal.parameters),
-        "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy),
+        "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy, finals),
         "confusion": confusion.confusion(best.evaluation["replicas"][0]["confusion"], results.images.classes, title),
     }
     if published:

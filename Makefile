@@ -6,8 +6,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review experiments params doctor plots readme test test-slow test-faults test-experiments test-pages \
-        test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
+.PHONY: help setup repro study review experiments params doctor plots readme test test-slow test-faults test-changes test-experiments \
+        test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -89,10 +89,13 @@ test: setup ## run the default tests (two to three minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: setup ## run the tests that take longer (seven minutes or more)
-	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or experiments or cluster or bytes or kernels)"
+	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or changes or experiments or cluster or bytes or kernels)"
 
 test-faults: setup ## fill disks, damage files, break connections, kill what runs (half an hour or more)
 	.venv/bin/pytest -m faults
+
+test-changes: setup ## merge branches, rename, add to the project, copy it, run the notebook (ten minutes)
+	.venv/bin/pytest --numprocesses 2 --dist loadfile -m changes
 
 test-experiments: setup ## run the commands of docs/experiments.md on a tiny study (six minutes)
 	.venv/bin/pytest --numprocesses 2 -m experiments

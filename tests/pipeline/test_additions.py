@@ -28,6 +28,7 @@ def a_metric(labels: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.changes
 def test_a_variant_an_architecture_a_policy_and_a_metric_break_no_test(tmp_path: Path):
     """Each is put first, where a test that lists or counts would notice it."""
     copy_tracked(tmp_path)

@@ -7,7 +7,7 @@ from tests.pipeline.test_review import clone
 from tests.support.checkout import PARAMS, Checkout, write_copy
 from tests.support.tiny import write_tiny_mnist
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.changes]
 
 ONE = "  one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64}\n"
 LINES = {

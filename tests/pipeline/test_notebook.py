@@ -46,6 +46,7 @@ def test_it_looks_into_the_landed_champion():
 
 
 @pytest.mark.slow
+@pytest.mark.changes
 def test_its_experiment_leaves_the_workspace_as_it_was(checkout: Checkout):
     (checkout.folder / "script.py").write_text(STRICT + source(CODE))
     checkout.run("git", "add", "script.py")

@@ -15,7 +15,7 @@ from tests.support.checkout import PARAMS, Checkout, write_copy
 from tests.support.images import TEST, OtherImages
 from tests.support.tiny import write_tiny_mnist
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.changes]
 FRUIT = ["apple", "pear", "quince", "plum", "fig"]
 VARIANT: dict[str, Any] = {"scheduler": "step", "augmentation": "rotate", "batch_size": 16}
 

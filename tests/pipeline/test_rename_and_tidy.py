@@ -11,7 +11,7 @@ from tests.pipeline.test_pipeline import ONE, TWO
 from tests.support import COMMAND
 from tests.support.checkout import Checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.changes]
 
 
 def command(checkout: Checkout, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

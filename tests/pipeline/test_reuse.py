@@ -73,6 +73,7 @@ def copy(tmp_path: Path) -> Checkout:
 
 
 @pytest.mark.slow
+@pytest.mark.changes
 def test_a_copy_for_other_images_passes_its_first_run_and_tests(copy: Checkout):
     run, keep = COMMANDS[0].splitlines()[3:]
     refused = bash(copy, run)

@@ -119,7 +119,7 @@ def sweep(
     images: Annotated[Path, Option(help="The folder of MNIST's files.")] = Path("data/mnist"),
 ) -> None:
     """Compare recipes on held-out training images; the rows go to the CSV beside the plan."""
-    from mnist_study.tools.sweep import sweep
+    from mnist_study.tools.sweep.sweep import sweep
 
     sweep(plan, images)
 

@@ -1,4 +1,4 @@
-"""A sweep: every variant and seed once, on training images alone."""
+"""A sweep: every variant and seed once, or the better ones more often, on training images alone."""
 
 import csv
 import json
@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnist_study.core import mnist
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
-from mnist_study.tools import sweep
+from mnist_study.tools.sweep import plan as plans
+from mnist_study.tools.sweep import sweep, table
 from mnist_study.train import replica
 from stages import transforms
 from tests.support import ROOT
@@ -80,11 +82,69 @@ def test_a_sweep_trains_what_its_table_lacks_and_prints_the_means(
     assert [row["seed"] for row in again[4:]] == ["9", "9"]
 
 
-def first_row_or_death(task: sweep.Task) -> dict[str, str]:
+def test_with_halving_the_better_half_gets_more_seeds_each_with_held_out_images_of_its_own(
+    plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    trials = "".join(f"  lr_{rate}: {{train.lr: 0.0{rate}}}\n" for rate in range(1, 6))
+    text = PLAN.replace("seeds: [7, 8]", "seeds: [3, 1, 4, 5]") + trials + "halving: [1, 2, 4]\n"
+    plan.write_text(text)
+    parts: dict[int, set[int]] = {}
+
+    def score(task: plans.Task) -> dict[str, str]:
+        parts.setdefault(task.seed, set()).add(task.part)
+        lr = task.recipe.lr
+        return dict(zip(table.FIELDS, [*task.key, "9", "1", str(lr), "1", task.recipe_hash], strict=True))
+
+    monkeypatch.setattr(sweep, "run_task", score)
+    monkeypatch.setattr(sweep, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(max_workers=1))
+    rows = run(plan, training_images)
+    runs = {trial: [row["seed"] for row in rows if row["trial"] == trial] for trial in plans.trials(plan)}
+    assert runs == {
+        "slow": ["3"],
+        "lr_1": ["3"],
+        "lr_2": ["3"],
+        "quick": ["3", "1", "4", "5"],
+        "lr_3": ["3", "1"],
+        "lr_4": ["3", "1"],
+        "lr_5": ["3", "1", "4", "5"],
+    }
+    assert parts == {3: {0}, 1: {1}, 4: {2}, 5: {3}}
+    assert "round 3 of 3: 4 seeds each for quick, lr_5" in capsys.readouterr().out
+    assert run(plan, training_images) == rows  # nothing is trained twice
+
+
+@pytest.mark.parametrize("halving", ["[2, 1]", "[0, 1]", "[1, 3]", "[]", "2", "[1.0]", "[1, 1]"])
+def test_halving_is_rising_numbers_of_seeds(plan: Path, halving: str):
+    plan.write_text(PLAN + f"halving: {halving}\n")
+    with pytest.raises(
+        UserError, match=r"plan\.yaml: halving: .* given; allowed are rising numbers, from 1 to 2 seeds$"
+    ):
+        plans.rounds(plan)
+
+
+def test_with_halving_all_trials_have_the_same_seeds(plan: Path):
+    plan.write_text(PLAN.replace("train.lr: 0.01", "train.seeds: [1]") + "halving: [1]\n")
+    with pytest.raises(UserError, match=r"plan\.yaml: halving: trials or variants with seeds of their own given"):
+        plans.rounds(plan)
+
+
+def test_the_parts_share_no_image_and_the_first_is_the_pipelines(training_images: Path):
+    split = mnist.training_split(training_images)
+    split.labels[:] = torch.arange(len(split))  # so that a label tells which image it is
+    held = [set(plans.hold_out(split, 100, part)[1].labels.tolist()) for part in range(len(split) // 100)]
+    assert len(set.union(*held)) == 100 * len(held)
+    assert held[0] == set(mnist.hold_out(split, 100)[1].labels.tolist())
+    for part, of_part in enumerate(held):
+        trained = set(plans.hold_out(split, 100, part)[0].labels.tolist())
+        assert trained | of_part == set(range(len(split)))
+        assert not trained & of_part
+
+
+def first_row_or_death(task: plans.Task) -> dict[str, str]:
     """Stands for `run_task`: gives the first row; each process after that dies as if out of memory."""
     if (task.trial, task.seed) != ("slow", 7):
         os.kill(os.getpid(), signal.SIGKILL)
-    return dict.fromkeys(sweep.FIELDS, "1")
+    return dict.fromkeys(table.FIELDS, "1")
 
 
 def test_a_killed_process_ends_the_sweep_in_one_line_and_the_rows_so_far_are_kept(
@@ -95,7 +155,7 @@ def test_a_killed_process_ends_the_sweep_in_one_line_and_the_rows_so_far_are_kep
     with pytest.raises(UserError, match=r"plan\.csv: a training process was killed, .* rows so far are kept") as error:
         sweep.sweep(plan, training_images)
     assert "\n" not in str(error.value)
-    assert sweep.rows(plan.with_suffix(".csv")) == [dict.fromkeys(sweep.FIELDS, "1")]
+    assert table.rows(plan.with_suffix(".csv")) == [dict.fromkeys(table.FIELDS, "1")]
 
 
 def test_too_little_memory_is_one_line_that_names_the_row(
@@ -104,14 +164,14 @@ def test_too_little_memory_is_one_line_that_names_the_row(
     def train_one(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    task = sweep.pending(plan, training_images, {})[0]
+    task = plans.pending(plan, training_images, {})[0]
     monkeypatch.setattr(sweep, "train_one", train_one)
     with pytest.raises(UserError, match=r"^slow, first, seed 7: not enough memory; fewer rows at once .* need less$"):
         sweep.run_task(task)
 
 
 def test_a_trial_changes_what_it_names_and_nothing_else(plan: Path):
-    slow, quick = (sweep.trials(plan)[name].recipes[0] for name in ("slow", "quick"))
+    slow, quick = (plans.trials(plan)[name].recipes[0] for name in ("slow", "quick"))
     assert (slow.lr, quick.lr) == (0.01, 0.1)
     assert replace(slow, lr=0.1) == quick
 
@@ -119,25 +179,25 @@ def test_a_trial_changes_what_it_names_and_nothing_else(plan: Path):
 @pytest.mark.parametrize("name", ["0.5/0.9", "[a] " * 100, 7])
 def test_a_trial_may_have_any_name(plan: Path, training_images: Path, name: object):
     plan.write_text(PLAN.replace("slow:", f"{json.dumps(name)}:"))
-    task, table = sweep.pending(plan, training_images, {})[0], plan.with_suffix(".csv")
+    task, file = plans.pending(plan, training_images, {})[0], plan.with_suffix(".csv")
     assert task.trial == str(name)
-    sweep.append(table, dict(zip(sweep.FIELDS, [*task.key, "1", "1", "1", "1", task.recipe_hash], strict=True)))
-    assert task.key not in {left.key for left in sweep.pending(plan, training_images, sweep.done(table))}
-    assert [str(cell) for cell in sweep.means(table).columns[0].cells] == [str(name)]
+    table.append(file, dict(zip(table.FIELDS, [*task.key, "1", "1", "1", "1", task.recipe_hash], strict=True)))
+    assert task.key not in {left.key for left in plans.pending(plan, training_images, table.done(file))}
+    assert [str(cell) for cell in table.means(file).columns[0].cells] == [str(name)]
 
 
 def test_the_mean_over_variants_comes_after_theirs(tmp_path: Path):
-    table = tmp_path / "plan.csv"
+    file = tmp_path / "plan.csv"
     for variant, accuracy in (("b", "1.0"), ("a", "2.0"), ("a", "4.0")):
-        sweep.append(table, dict(zip(sweep.FIELDS, ["slow", variant, "7", "9", "1", accuracy, "1", ""], strict=True)))
-    cells = zip(*(sweep.means(table).columns[column].cells for column in (1, 2, 3, 4)), strict=True)
+        table.append(file, dict(zip(table.FIELDS, ["slow", variant, "7", "9", "1", accuracy, "1", ""], strict=True)))
+    cells = zip(*(table.means(file).columns[column].cells for column in (1, 2, 3, 4)), strict=True)
     assert list(cells) == [("a", "9", "2", "3.000"), ("b", "9", "1", "1.000"), ("all", "", "3", "2.333")]
 
 
 def test_a_mistake_in_a_trial_is_named(plan: Path):
     plan.write_text(PLAN.replace("train.lr: 0.01", "train.lr: -1"))
     with pytest.raises(UserError, match=r"plan, slow: train\.lr: -1"):
-        sweep.trials(plan)
+        plans.trials(plan)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +212,7 @@ def test_a_mistake_in_a_trial_is_named(plan: Path):
 def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: str):
     plan.write_text(PLAN.replace(old, new))
     with pytest.raises(UserError, match=message) as error:
-        sweep.trials(plan)
+        plans.trials(plan)
     assert "\n" not in str(error.value)
 
 
@@ -162,17 +222,17 @@ def test_a_plan_that_is_none_is_named(plan: Path, old: str, new: str, message: s
 def test_images_that_are_not_the_plans_are_named(plan: Path, training_images: Path, data: str, said: str):
     plan.write_text(PLAN.replace("data: {", f"data: {{{data}, "))
     with pytest.raises(UserError) as caught:
-        sweep.pending(plan, training_images, {})
+        plans.pending(plan, training_images, {})
     assert str(caught.value) == f"data, slow: {said} given; {training_images} has images of 28 x 28 with labels to 9"
 
 
 def test_equal_seeds_give_equal_rows(plan: Path, training_images: Path):
-    first = sweep.pending(plan, training_images, {})[0]
+    first = plans.pending(plan, training_images, {})[0]
     assert sweep.run_task(first) == sweep.run_task(first)
 
 
 def test_a_row_is_what_the_pipelines_training_gives(plan: Path, training_images: Path, tiny_mnist: Path):
-    task = sweep.pending(plan, training_images, {})[0]
+    task = plans.pending(plan, training_images, {})[0]
     splits = replica.read_splits(task.recipe, tiny_mnist)
     trained = replica.train_one(task.recipe, task.seed, task.policy, *splits, lambda message: None)
     row = sweep.run_task(task)
@@ -184,7 +244,7 @@ def test_a_row_is_what_the_pipelines_training_gives(plan: Path, training_images:
 def test_a_sweep_normalises_as_the_pipeline_does(
     plan: Path, training_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    task = sweep.pending(plan, training_images, {})[0]
+    task = plans.pending(plan, training_images, {})[0]
     (tmp_path / "build/policies").mkdir(parents=True)
     (tmp_path / "build/policies/plain.json").write_text(json.dumps({"ranges": task.policy.ranges}))
     (tmp_path / "data").mkdir()
@@ -198,10 +258,10 @@ def test_a_sweep_normalises_as_the_pipeline_does(
 def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
     plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
     with pytest.raises(UserError, match=r"variants\.first\.validation: 0 given; a sweep scores"):
-        sweep.pending(plan, Path("nowhere"), {})
+        plans.pending(plan, Path("nowhere"), {})
 
 
-def seen_by_training(task: sweep.Task, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Split], dict[str, str]]:
+def seen_by_training(task: plans.Task, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Split], dict[str, str]]:
     """The splits that the training loop would be given, and the row of a history that is made up."""
     seen: dict[str, Split] = {}
 
@@ -217,7 +277,7 @@ def seen_by_training(task: sweep.Task, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
-    seen, row = seen_by_training(sweep.pending(plan, training_images, {})[0], monkeypatch)
+    seen, row = seen_by_training(plans.pending(plan, training_images, {})[0], monkeypatch)
     sizes = {name: len(split) for name, split in seen.items()}
     assert sizes == {"training": DIGITS["train"] - 128, "validation": 128}
     assert (row["train_accuracy"], row["validation_accuracy"], row["validation_loss"]) == ("1.000", "2.000", "3.0000")
@@ -225,7 +285,7 @@ def test_held_out_images_are_not_trained_on(plan: Path, training_images: Path, m
 
 def test_the_images_go_to_the_device_of_the_network(plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch):
     """PyTorch's device without memory stands for a GPU."""
-    task = sweep.pending(plan, training_images, {})[0]
+    task = plans.pending(plan, training_images, {})[0]
     seen, _ = seen_by_training(replace(task, recipe=replace(task.recipe, device="meta")), monkeypatch)
     assert {tensor.device.type for split in seen.values() for tensor in (split.images, split.labels)} == {"meta"}
 
@@ -242,30 +302,30 @@ def test_the_images_go_to_the_device_of_the_network(plan: Path, training_images:
 def test_rows_of_a_trial_that_was_edited_are_refused(
     plan: Path, training_images: Path, old: str, new: str, edited: str
 ):
-    finished = {task.key: task.recipe_hash for task in sweep.pending(plan, training_images, {})}
-    assert sweep.pending(plan, training_images, finished) == []
+    finished = {task.key: task.recipe_hash for task in plans.pending(plan, training_images, {})}
+    assert plans.pending(plan, training_images, finished) == []
     plan.write_text(PLAN.replace(old, new))
     with pytest.raises(UserError, match=rf"plan\.csv: has rows of another recipe or other images for {edited}; delete"):
-        sweep.pending(plan, training_images, finished)
+        plans.pending(plan, training_images, finished)
 
 
 @pytest.mark.parametrize("cut", ["slow,fir", "slow,first,8,6290,1.000,2.000,3.0000,abc", "slow,first\n"])
 def test_a_row_that_was_cut_short_is_trained_again(plan: Path, training_images: Path, cut: str):
-    tasks, table = sweep.pending(plan, training_images, {}), plan.with_suffix(".csv")
-    told = [dict(zip(sweep.FIELDS, [*task.key, "1", "1", "1", "1", task.recipe_hash], strict=True)) for task in tasks]
-    sweep.append(table, told[0])
-    whole = table.read_text()
-    table.write_text(whole + cut)
-    assert sweep.pending(plan, training_images, sweep.done(table)) == tasks[1:]
-    sweep.append(table, told[1])
-    assert sweep.rows(table) == told[:2]
+    tasks, file = plans.pending(plan, training_images, {}), plan.with_suffix(".csv")
+    told = [dict(zip(table.FIELDS, [*task.key, "1", "1", "1", "1", task.recipe_hash], strict=True)) for task in tasks]
+    table.append(file, told[0])
+    whole = file.read_text()
+    file.write_text(whole + cut)
+    assert plans.pending(plan, training_images, table.done(file)) == tasks[1:]
+    table.append(file, told[1])
+    assert table.rows(file) == told[:2]
 
 
-@pytest.mark.parametrize("table", sorted((ROOT / "docs/sweeps").glob("*.csv")), ids=lambda table: table.stem)
-def test_a_table_without_hashes_is_read_and_not_continued(table: Path):
-    assert sweep.means(table).row_count
-    if "recipe_hash" in sweep.rows(table)[0]:
-        assert len(sweep.done(table)) == len(sweep.rows(table))
+@pytest.mark.parametrize("file", sorted((ROOT / "docs/sweeps").glob("*.csv")), ids=lambda file: file.stem)
+def test_a_table_without_hashes_is_read_and_not_continued(file: Path):
+    assert table.means(file).row_count
+    if "recipe_hash" in table.rows(file)[0]:
+        assert len(table.done(file)) == len(table.rows(file))
         return
-    with pytest.raises(UserError, match=rf"{table.name}: has no column recipe_hash, .* another name"):
-        sweep.done(table)
+    with pytest.raises(UserError, match=rf"{file.name}: has no column recipe_hash, .* another name"):
+        table.done(file)

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params doctor plots readme test test-slow test-faults test-experiments test-pages \
+.PHONY: help setup repro study review params doctor plots site readme test test-slow test-faults test-experiments test-pages \
         test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
@@ -79,6 +79,9 @@ review: setup ## what this branch changes, as Markdown; fails on stale or unpush
 plots: setup ## write dvc_plots/index.html, which opens without network
 	@.venv/bin/mnist-study plots
 
+site: setup ## write site/index.html: results, drawing, the proof; opens without network
+	@.venv/bin/mnist-study site
+
 readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
@@ -149,5 +152,5 @@ dag: setup ## print the stages as a mermaid diagram
 	.venv/bin/dvc dag --mermaid --collapse-foreach-matrix
 
 clean: ## remove what tests and tools leave behind (no results, no cache)
-	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots
+	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots site
 	find src stages tests -name __pycache__ -type d -prune -exec rm -rf {} +

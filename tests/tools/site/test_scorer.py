@@ -25,7 +25,7 @@ from tests.core.arithmetic.networks import networks
 from tests.support import ROOT
 
 MEAN, SD = 0.1307, 0.3081
-SCORER = ROOT / "src/mnist_study/tools/site/scorer.js"
+SCORER = ROOT / "src/mnist_study/tools/site/assets/scorer.js"
 RUN = f"""
 const scorer = require({json.dumps(str(SCORER))});
 const {{ network, images, side }} = JSON.parse(require("fs").readFileSync(0, "utf8"));

@@ -75,8 +75,12 @@ const charts = (() => {
     }
     const marked = [1e2, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [1, 1.5, 2, 3, 4, 6, 8].map((digit) => digit * power));
     const within = marked.filter((size) => size > smallest && size < largest);
-    for (const size of within.length ? within : [sizes[0]])
+    let before = -Infinity;
+    for (const size of within.length ? within : [sizes[0]]) {
+      if (x(size) - before < 52) continue;
+      before = x(size);
       svg.append(line(x(size), MARGIN.top, x(size), bottom, "grid"), text(x(size), bottom + 16, size.toLocaleString("en"), { "text-anchor": "middle" }));
+    }
     svg.append(text((MARGIN.left + right) / 2, height - 4, "parameters (logarithmic)", { "text-anchor": "middle" }));
     svg.append(text(0, MARGIN.top - 1, "%"));
     svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"), text(right, y(goal) - 5, `target ${goal.toFixed(2)} %`, { "text-anchor": "end" }));

@@ -14,6 +14,7 @@
     [[[51, 48], [37, 40], [36, 27], [50, 20], [64, 27], [62, 40], [51, 48], [36, 60], [36, 74], [50, 81], [65, 73], [64, 59], [51, 48]]],
     [[[64, 34], [54, 22], [40, 25], [35, 40], [46, 50], [60, 45], [64, 34], [63, 56], [58, 81]]],
   ];
+  const SOON = 16; // milliseconds
   const CHAMPIONS = ["champion", "champion_10k"].filter((name) => Object.keys(STUDY.networks[name] ?? {}).length);
   const choice = document.getElementById("choice"), answers = document.getElementById("answers"), layers = document.getElementById("layers");
   const said = document.getElementById("said"), spoken = document.getElementById("spoken"), trouble = document.getElementById("trouble");
@@ -79,7 +80,7 @@
     const image = resample.asMnist(paper.ink, paper.side, paper.side, side);
     show(seen, image ?? new Uint8Array(side * side));
     const begin = performance.now(), [shares] = panels.slice(0, 1).map((each) => answer(each, image)), took = performance.now() - begin;
-    for (const each of panels.slice(1)) answer(each, image);
+    if (took < SOON || !paper.drawing) for (const each of panels.slice(1)) answer(each, image); // else when the pen is up
     layers.hidden = !image;
     said.textContent = "Nothing drawn yet.";
     if (!image) return;
@@ -175,7 +176,10 @@
   addEventListener("resize", later);
 
   paper.onchange = later;
-  paper.onpause = () => requestAnimationFrame(() => setTimeout(() => (spoken.textContent = said.textContent))); // once a stroke is done
+  paper.onpause = () => {
+    later();
+    requestAnimationFrame(() => setTimeout(() => (spoken.textContent = said.textContent))); // once a stroke is done
+  };
   const given = new URLSearchParams(location.hash.slice(1)).get("network");
   if (STUDY.networks[given] && Object.keys(STUDY.networks[given]).length) choice.elements.network.value = given;
   else if (CHAMPIONS.length) choice.elements.network.value = CHAMPIONS[0];

@@ -8,7 +8,7 @@ const paper = (() => {
   const canvas = document.getElementById("paper"), context = canvas.getContext("2d"), shown = context.createImageData(SIDE, SIDE);
   const buttons = { undo: document.getElementById("undo"), clear: document.getElementById("clear") };
   const before = [];
-  const own = { side: SIDE, ink: new Uint8Array(SIDE * SIDE), onchange() {}, onpause() {} };
+  const own = { side: SIDE, drawing: false, ink: new Uint8Array(SIDE * SIDE), onchange() {}, onpause() {} };
 
   function changed() {
     own.ink.forEach((value, at) => shown.data.set([value, value, value, 255], 4 * at));
@@ -50,6 +50,7 @@ const paper = (() => {
     canvas.setPointerCapture(event.pointerId);
     remember();
     last = place(event);
+    own.drawing = true;
     segment(last, last);
     changed();
   });
@@ -66,6 +67,7 @@ const paper = (() => {
     canvas.addEventListener(name, (event) => {
       if (!last || !event.isPrimary) return;
       last = null;
+      own.drawing = false;
       own.onpause();
     });
 

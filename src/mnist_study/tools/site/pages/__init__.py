@@ -42,7 +42,8 @@ def write(study: Study, hashes: Hashes) -> dict[str, str]:
         "data": as_data(study)["variants"],
         "networks": hashes,
         "proved": {name: seeds for name, seeds in hashes.items() if any(seeds.values())},
-        "titles": {page: words for page, words in FRONT.items() if page != "claims" or study.claims},
+        "titles": _titles(study, hashes),
+        "brand": "Tiny MNIST networks" if results.images.study else "Tiny networks",
         "top": "",
     }
     written = {
@@ -54,6 +55,14 @@ def write(study: Study, hashes: Hashes) -> dict[str, str]:
         own = _variant(name, outcome, study)
         written[f"variants/{name}.html"] = template.render(facts | own | {"here": "rows", "top": "../"})
     return written
+
+
+def _titles(study: Study, hashes: Hashes) -> dict[str, str]:
+    """Leave out the pages for which there is nothing."""
+    empty = {"claims"} if not study.claims else set()
+    if not any(hashes.values()):
+        empty.add("draw")
+    return {page: words for page, words in FRONT.items() if page not in empty}
 
 
 def _variant(name: str, outcome: Outcome, study: Study) -> dict[str, Any]:

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params doctor plots site readme test test-slow test-faults test-experiments test-pages \
+.PHONY: help setup repro study review params doctor plots site pictures readme test test-slow test-faults test-experiments test-pages \
         test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
@@ -82,6 +82,9 @@ plots: setup ## write dvc_plots/index.html, which opens without network
 site: setup ## write site/index.html: results, drawing, the proof; opens without network
 	@.venv/bin/mnist-study site
 
+pictures: site ## draw the pictures of docs/site.md (needs what test-pages needs)
+	.venv/bin/python -m tests.pages.pictures
+
 readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
@@ -97,7 +100,8 @@ test-faults: setup ## fill disks, damage files, break connections, kill what run
 test-experiments: setup ## run the commands of docs/experiments.md on a tiny study (six minutes)
 	.venv/bin/pytest --numprocesses 2 -m experiments
 
-test-pages: setup ## open the pages of dvc plots in headless Chromium (a minute; needs Chromium)
+test-pages: setup ## open the site and dvc plots in headless Chromium (needs it and Playwright)
+	@.venv/bin/python -c 'import playwright' 2>/dev/null || { echo "Playwright is missing: .venv/bin/pip install -e '.[test-pages]'"; exit 1; }
 	.venv/bin/mnist-study plots
 	.venv/bin/pytest -m pages
 

@@ -44,14 +44,14 @@ def in_javascript(inks: list[tuple[np.ndarray, int]]) -> list[np.ndarray | None]
     ]
     done = subprocess.run(["node", "-e", RUN], input=json.dumps(given), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    images = [image and np.frombuffer(base64.b64decode(image), np.uint8) for image in json.loads(done.stdout)]
-    return [image if image is None else image.reshape(pixels, pixels) for image, (_, pixels) in zip(images, inks, strict=True)]
+    answers = zip(json.loads(done.stdout), inks, strict=True)
+    return [image and np.frombuffer(base64.b64decode(image), np.uint8).reshape(n, n) for image, (_, n) in answers]
 
 
 @needs_node
 def test_node_and_python_give_the_same_pixels():
     cases = [(drawn(seed, pen=3 + 2 * seed), 28) for seed in range(12)]
-    cases += [(drawn(seed, *sides), pixels) for seed, (sides, pixels) in enumerate([((33, 700), 28), ((1024, 40), 20), ((28, 28), 32)])]
+    cases += [(drawn(1, 33, 700), 28), (drawn(2, 1024, 40), 20), (drawn(3, 28, 28), 32)]
     dot = np.zeros((9, 7), np.uint8)
     dot[4, 3] = resample.INK
     whole = np.full((50, 60), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""The study's results as plain data, for the site's pages and scripts: read and judged by the report's own functions."""
+"""The study's results as plain data, for the site's pages and scripts; read and judged by the report's functions."""
 
 import json
 from collections.abc import Sequence

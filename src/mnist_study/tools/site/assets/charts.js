@@ -108,8 +108,8 @@ const charts = (() => {
       point.link.addEventListener("blur", box.hide);
       svg.append(point.link);
       if (kind === "own" && points.filter((other) => other.kind === "own").length <= 8) {
-        const left = point.x > width * 0.75;
-        svg.append(text(point.x + (left ? -10 : 10), point.y - 8, name, { class: "own mark", "text-anchor": left ? "end" : "start" }));
+        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, left = point.x + 10 + 8 * label.length > width;
+        svg.append(text(point.x + (left ? -10 : 10), point.y - 8, label, { class: "own mark", "text-anchor": left ? "end" : "start" }));
       }
       if (each.accuracy < low) svg.append(text(point.x, bottom - 8, "▾", { class: `${kind} mark`, "text-anchor": "middle" }));
     }

@@ -96,6 +96,7 @@ def _environment() -> Environment:
         "misses_of_table": _misses,
         "own_interval": own_interval,
         "say": say,
+        "signed": _signed,
     }
     environment.globals |= {
         "HEADINGS": HEADINGS,
@@ -108,6 +109,11 @@ def _environment() -> Environment:
         "target_sentence": target_sentence,
     }
     return environment
+
+
+def _signed(value: float, digits: int) -> str:
+    """Write a difference; one that rounds to 0 is +0."""
+    return f"{value:+z.{digits}f}"
 
 
 def _code(text: str) -> Markup:

@@ -172,9 +172,8 @@ def test_every_page_opens_and_every_link_leads_somewhere(opened: Any, site: Path
 def test_a_study_of_odd_figures(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """One epoch that ends at 92.8 %, one seed, no miss at all, a name of 100 letters, a window of 390 pixels."""
     long = "a" * 60 + "-" + "b" * 39
-    results = whole_study(
-        scattered, champion=[99.6, 99.62], one_epoch=[92.8], perfect=[100.0] * 3, **{long: [99.1] * 3}
-    )
+    own: dict[str, Any] = {"champion": [99.6, 99.62], "one_epoch": [92.8], "perfect": [100.0] * 3, long: [99.1] * 3}
+    results = whole_study(scattered, **own)
     curve = results.outcomes["one_epoch"].training["replicas"][0]
     curve["history"] = curve["history"][-1:]
     monkeypatch.setattr(study, "read", lambda: judged(results))
@@ -307,6 +306,19 @@ def test_the_pen_writes_one_stroke_at_a_time_and_undo_takes_it_back(opened: Any)
     page.tab.click("#undo")
     assert first != settled(page) == "Nothing drawn yet."
     assert page.tab.is_disabled("#undo")
+
+
+def test_a_finger_draws_and_does_not_scroll(opened: Any):
+    page = opened("draw", 360)
+    box = page.tab.locator("#paper").bounding_box()
+    finger = page.tab.context.new_cdp_session(page.tab)
+    for number, (x, y) in enumerate(STROKES["2"][0]):
+        places = [{"x": box["x"] + x / 100 * box["width"], "y": box["y"] + y / 100 * box["height"]}]
+        kind = "touchMove" if number else "touchStart"
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert settled(page).startswith("2,")
+    assert page.tab.evaluate("scrollY") == 0
 
 
 def photo(digit: str, paper: int = 210, ink: int = 60, form: str = "PNG") -> bytes:

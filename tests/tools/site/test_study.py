@@ -136,3 +136,7 @@ def test_metrics_of_other_results_are_refused(tmp_path: Path, monkeypatch: pytes
     path.write_text(metrics.to_json(variants | {"champion": variants["champion"] | {"test_accuracy": 99.9}}))
     with pytest.raises(UserError, match=r"metrics/variants.json: not what results/ gives; `dvc repro` writes it"):
         study._refuse_other_metrics(WHOLE.results)
+
+
+def test_code_in_a_claim_is_marked_and_the_rest_escaped():
+    assert pages._code("best `a<b`, 3 > 2") == "best <code>a&lt;b</code>, 3 &gt; 2"

@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review params doctor plots site pictures readme test test-slow test-faults test-experiments test-pages \
+.PHONY: help setup repro study review experiments params doctor plots site pictures readme test test-slow test-faults test-experiments test-pages \
         test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
@@ -75,6 +75,9 @@ review: setup ## what this branch changes, as Markdown; fails on stale or unpush
 	@test -e data/mnist || .venv/bin/python -m stages.configure
 	@test -e data/mnist || .venv/bin/python -m stages.download >&2 || true
 	@.venv/bin/mnist-study review "$$BASE"
+
+experiments: setup ## list the experiments made from HEAD, a line for each variant that one changed
+	@.venv/bin/mnist-study experiments
 
 plots: setup ## write dvc_plots/index.html, which opens without network
 	@.venv/bin/mnist-study plots

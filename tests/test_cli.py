@@ -17,10 +17,13 @@ SUBCOMMANDS = (
     "predict",
     "networks",
     "plan",
+    "rename",
+    "tidy",
     "study",
     "sweep",
     "coverage",
     "review",
+    "experiments",
     "plots",
     "doctor",
     "result",
@@ -62,11 +65,26 @@ def test_the_shell_completes_subcommands():
     assert words.split() == ["plan", "plots"]
 
 
+QUIETLY = {"json_wanted": False, "shown": False}
+PREDICT = "predict.predict.predict"
+
+
 @pytest.mark.parametrize(
     ("command", "called", "expected"),
     [
-        ("predict a.png b.png", "predict.predict.predict", ((["a.png", "b.png"], None), {"json_wanted": False})),
-        ("predict a --json --variant x", "predict.predict.predict", ((["a"], "x"), {"json_wanted": True})),
+        ("predict a.png b.png", PREDICT, ((["a.png", "b.png"], None, None), QUIETLY)),
+        (
+            "predict a --json --variant x",
+            "predict.predict.predict",
+            ((["a"], "x", None), QUIETLY | {"json_wanted": True}),
+        ),
+        (
+            "predict a --show --folder f",
+            "predict.predict.predict",
+            ((["a"], None, Path("f")), QUIETLY | {"shown": True}),
+        ),
+        ("export", "export.export.export", (("champion", None), {})),
+        ("export x --folder f", "export.export.export", (("x", Path("f")), {})),
         ("networks", "show_networks.show", ((None, ()), {})),
         ("networks v --set a=1 --set b=2", "show_networks.show", (("v", ["a=1", "b=2"]), {})),
         ("study", "parallel.repro.repro", ((None, None, None), {"dirty": False})),
@@ -77,6 +95,9 @@ def test_the_shell_completes_subcommands():
         ),
         ("plan", "plan.show", (((),), {})),
         ("plan -S a=1 -S b=2", "plan.show", ((["a=1", "b=2"],), {})),
+        ("rename a b", "rename.rename", (("a", "b"), {})),
+        ("tidy", "tidy.tidy", ((), {"delete": False})),
+        ("tidy --delete", "tidy.tidy", ((), {"delete": True})),
         ("coverage", "coverage.coverage", ((Path("docs/statistics/shared_seeds.csv"), 10_000, 5), {})),
         ("coverage a.csv --studies 200 --seeds 3", "coverage.coverage", ((Path("a.csv"), 200, 3), {})),
         ("sweep p.yaml", "sweep.sweep", ((Path("p.yaml"), Path("data/mnist")), {})),

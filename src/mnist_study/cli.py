@@ -35,12 +35,25 @@ def options(version: Annotated[bool, Option("--version", help="Print the version
 def predict(
     pictures: Annotated[list[str], Argument(metavar="PICTURE...", help="Photos or drawings, each of one digit.")],
     variant: Annotated[str | None, Option(help="Whose networks answer: the champion's by default.")] = None,
+    folder: Annotated[Path | None, Option(help="What `export` wrote: needs no checkout.")] = None,
     json: Annotated[bool, Option("--json", help="Print JSON for programs.")] = False,
+    show: Annotated[bool, Option("--show", help="Draw what the networks see of each picture.")] = False,
 ) -> None:
     """Name the digit in each picture."""
     from mnist_study.tools.predict.predict import predict
 
-    predict(pictures, variant, json_wanted=json)
+    predict(pictures, variant, folder, json_wanted=json, shown=show)
+
+
+@app.command()
+def export(
+    variant: Annotated[str, Argument(help="A variant of params.yaml that is trained.")] = "champion",
+    folder: Annotated[Path | None, Option(help="To write to; exports/VARIANT by default.")] = None,
+) -> None:
+    """Write a variant's networks to a folder for use elsewhere: ONNX, and all that `predict --folder` needs."""
+    from mnist_study.tools.export.export import export
+
+    export(variant, folder)
 
 
 @app.command()
@@ -64,6 +77,27 @@ def plan(
     from mnist_study.tools.plan import show
 
     show(changes or ())
+
+
+@app.command()
+def rename(
+    old: Annotated[str, Argument(help="A name under `variants` in params.yaml.")],
+    new: Annotated[str, Argument(help="Its new name.")],
+) -> None:
+    """Rename a variant together with its results; nothing is trained."""
+    from mnist_study.tools.rename import rename
+
+    rename(old, new)
+
+
+@app.command()
+def tidy(
+    delete: Annotated[bool, Option("--delete", help="Delete what is listed.")] = False,
+) -> None:
+    """List what no variant, branch, tag or experiment names, in dvc.lock, the bundled store and the cache."""
+    from mnist_study.tools.tidy import tidy
+
+    tidy(delete=delete)
 
 
 @app.command()
@@ -113,6 +147,14 @@ def review(
 
     if not print_review(base):
         raise typer.Exit(1)
+
+
+@app.command()
+def experiments() -> None:
+    """Print the experiments made from HEAD: a line for each variant that one changed."""
+    from mnist_study.tools.experiments import show
+
+    show()
 
 
 @app.command()

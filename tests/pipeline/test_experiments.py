@@ -53,7 +53,7 @@ def story(title: str) -> list[Step]:
 def shape(line: str) -> str:
     """What a line has in common with that of another study, another day and another table's width."""
     line = re.sub(r"\b[0-9a-f]{7}\b", "#", line)  # a commit
-    line = re.sub(r"\d[\d.,:]*( [AP]M)?", "#", line)
+    line = re.sub(r"\+?\d[\d.,:]*( [AP]M)?", "#", line)
     return re.sub(r"[\s─|-]+", " ", line).strip()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from tests.support import COMMAND, ROOT
+from tests.support import COMMAND, ROOT, photos
 
 pytestmark = pytest.mark.slow
 FONTS = ("DejaVuSans", "cmss10")  # matplotlib's
@@ -81,6 +81,16 @@ def test_at_least_97_of_100_pictures_of_digits_are_named(restored: Path, tmp_pat
     told = answers(restored, *labels)
     wrong = [one["file"] for one in told if one["unsure"] or one["digit"] != labels[one["file"]]]
     assert len(wrong) <= 0.03 * len(labels), wrong
+
+
+def test_photos_with_shadows_are_named(restored: Path, tmp_path: Path):
+    generator, labels = np.random.default_rng(1), {}
+    for place, label in enumerate(4 * list(range(10))):
+        path = tmp_path / f"{place}.png"
+        Image.fromarray(np.uint8(255 * photos.photo(photos.drawn(label, generator), generator))).save(path)
+        labels[str(path)] = label
+    told = answers(restored, *labels)
+    assert [one["file"] for one in told if one["digit"] != labels[one["file"]]] == []
 
 
 def test_most_letters_and_all_noise_are_unsure(restored: Path, tmp_path: Path):

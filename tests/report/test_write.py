@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import asdict, replace
 
@@ -159,7 +160,7 @@ def test_the_tables_for_plots(files):
 def test_without_a_row_of_the_study_nothing_is_held_against_it(root):
     written = report_files(gather(root, only=["own"]), replace(some_misses(), counts=np.zeros(30, int)))
     assert not {"figures/against_published.svg", "figures/missed.svg"} & written.keys()
-    assert "nothing to compare" in written["study.md"].decode()
+    assert not re.search("stud|claim|publish", written["study.md"].decode())
 
 
 def test_leftovers_of_variants_that_are_gone_are_removed(root):

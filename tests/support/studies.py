@@ -38,7 +38,7 @@ def whole_study(accuracy: Accuracy, *, seeds: int = 3, only: list[str] | None = 
         if only is None or name in only
     }
     outcomes |= {name: outcome(name, accuracies, None) for name, accuracies in own.items()}
-    return Results(TARGET, outcomes, PUBLISHED, [NETWORK])
+    return Results(TARGET, outcomes, PUBLISHED if only != [] else {}, [NETWORK])
 
 
 def outcome(name: str, accuracies: list[float], row: Published | None) -> Outcome:

@@ -19,11 +19,19 @@ NOISE = {
 }
 
 
-def status() -> dict[str, Any]:
-    """Ask which stages differ from dvc.lock, and in what; raises UserError with what DVC says."""
-    done = _ask("status", "--json")
+def status(*stages: str) -> dict[str, Any]:
+    """Ask which stages, of these or of all, differ from dvc.lock, and in what; raises UserError with what DVC says."""
+    done = _ask("status", "--json", *stages)
     if done.returncode:
         raise UserError(f"dvc status: {done.stderr.strip() or done.stdout.strip()}")
+    return json.loads(done.stdout)
+
+
+def experiments() -> list[dict[str, Any]]:
+    """Ask for the workspace and HEAD, each with its experiments; raises UserError with what DVC says."""
+    done = _ask("exp", "show", "--json")
+    if done.returncode:
+        raise UserError(f"dvc exp show: {done.stderr.strip() or done.stdout.strip()}")
     return json.loads(done.stdout)
 
 

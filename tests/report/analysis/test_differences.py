@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from mnist_study.report.analysis.differences import (
     Difference,
@@ -77,3 +78,10 @@ def test_with_the_seeds_named_four_studies_of_five_find_the_difference():
     assert seeds_to_settle(student(0.05, 0.03, 30, among=60), 5, tests=20) == 44  # of the normal approximation alone
     assert seeds_to_settle(-found, 5, tests=1) == needed
     assert seeds_to_settle(student(0.0, 0.1, 4), 5, tests=1) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 15])
+def test_holms_method_is_that_of_statsmodels(count: int):
+    values = np.random.default_rng(count).random(count) ** 3
+    expected: Any = multipletests(values, method="holm")[1] if count else []
+    assert holm(values.tolist()) == list(expected)

@@ -1,3 +1,4 @@
+import difflib
 import re
 import xml.etree.ElementTree as ET
 
@@ -6,7 +7,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from mnist_study.configure.networks import Layer
-from mnist_study.report.figures import confusion, forest_plot, learning_curves, missed, network_diagram, scatter_plots
+from mnist_study.report.figures import (
+    card,
+    confusion,
+    forest_plot,
+    learning_curves,
+    missed,
+    network_diagram,
+    scatter_plots,
+)
 from mnist_study.report.figures.card import PALETTE
 from mnist_study.report.figures.forest_plot import Bar
 from mnist_study.report.figures.learning_curves import Curve
@@ -50,8 +59,8 @@ def test_a_figure_is_svg_on_a_white_card_without_a_date(name):
     svg = draw(name)
     assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own file
     assert b"<dc:date>" not in svg
-    card = svg.decode().split('<g id="patch_1">')[1].split("</g>")[0]
-    assert "fill: #ffffff" in card
+    sheet = svg.decode().split("<path")[1].split("/>")[0]
+    assert "fill: #ffffff" in sheet
 
 
 @pytest.mark.parametrize("name", ["parameters", "one digit"])
@@ -73,7 +82,7 @@ def test_a_layer_that_is_used_again_says_so_in_a_line_of_its_own():
 
 def test_a_star_stands_at_its_own_number_of_parameters():
     axes = Figure().subplots()
-    scatter_plots._draw_star(axes, STAR)
+    scatter_plots._draw_star(axes, STAR, lowest=99.0)
     assert np.asarray(axes.lines[0].get_xdata()).tolist() == [18_000, 18_000]
 
 
@@ -83,3 +92,37 @@ def test_networks_of_nearly_equal_size_are_drawn_side_by_side():
     assert columns["another"] < columns["dropout"] < columns["vanilla"]
     assert columns["vanilla"] - columns["dropout"] == pytest.approx(scatter_plots.APART)
     assert columns["dropout"] == pytest.approx((9186 + 9178 + 8990) / 3)
+
+
+def changed_lines(before: bytes, after: bytes) -> int:
+    """Count the lines that git would show."""
+    lines = difflib.unified_diff(before.decode().splitlines(), after.decode().splitlines(), n=0)
+    return sum(line[0] in "+-" for line in lines) - 2
+
+
+def test_a_weak_variant_moves_no_axis_and_is_named_at_the_edge():
+    weak = Star("weak", 6290, 92.8, (92.3, 93.3))
+    before, after = (scatter_plots.parameters(POINTS, stars, 99.4, 20_000) for stars in ([STAR], [STAR, weak]))
+    assert b">weak, 92.80 %<" in after
+    assert 0 < changed_lines(before, after) < 20
+
+    own = [Curve("weak", [92.8])]
+    before, after = (
+        learning_curves.learning_curves({"Table 1": [Curve("step", [98.0, 99.0])], "own": curves}, 99.4, [99.0])
+        for curves in ([Curve("champion", [99.0, 99.6])], [Curve("champion", [99.0, 99.6]), *own])
+    )
+    assert b">weak, below: 92.80 %<" in after
+    assert 0 < changed_lines(before, after) < 30
+
+
+def test_a_path_is_one_line_and_text_keeps_its_digits():
+    svg = '<g id="line2d_7">\n <path id="m1" d="M 1.23456 2 \nL 3 4 \n"/>\n <text x="1.0049">99.3125 %</text>\n</g>'
+    tidy = '<g>\n <path id="m1" d="M 1.23 2 L 3 4 "/>\n <text x="1.00">99.3125 %</text>\n</g>'
+    assert card.tidy(svg) == tidy
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "ends"), [([99.31, 99.36], (99.2, 99.5)), ([99.0], (98.9, 99.1)), ([99.99], (99.9, 100.0))]
+)
+def test_an_axis_ends_at_whole_tenths(accuracies, ends):
+    assert card.limits(accuracies, margin=0.05) == ends

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from mnist_study.core.errors import UserError
 from mnist_study.tools.predict import digit, picture
+from tests.support import photos
 
 SIDE = 100
 NEARLY = 0.1  # what moving a drawing by a pixel does; of 3,000 random drawings none came to 0.08
@@ -89,6 +90,20 @@ def test_light_from_one_side_does_not_matter(ink: np.ndarray, down: float, acros
     slope = np.linspace(-1, 1, SIDE)
     light = 0.7 + down * slope[:, None] + across * slope
     assert apart(digit_of(colours(ink, 1, 0.2) * light[..., None]), digit_of(colours(ink))) < NEARLY
+
+
+def test_a_shadow_over_a_part_does_not_matter(monkeypatch: pytest.MonkeyPatch):
+    generator, inks = np.random.default_rng(0), []
+    for number in 5 * list(range(10)):
+        ink = photos.drawn(number, generator)
+        inks.append((digit_of(colours(ink)), photos.photo(ink, generator)))
+
+    def spoilt() -> int:
+        return sum(apart(digit_of(taken), clean) > 1.5 * NEARLY for clean, taken in inks)
+
+    assert spoilt() == 0
+    monkeypatch.setattr(picture, "SPOILT", 1)  # what it does about shadows
+    assert spoilt() >= 3
 
 
 @settings(max_examples=25, deadline=None)
@@ -187,3 +202,12 @@ def test_what_cannot_be_read_is_told_in_a_line(content: bytes | str | None, word
     with pytest.raises(UserError) as caught:
         picture.read(path)
     assert str(caught.value) == f"{path}: {words}"
+
+
+def test_a_file_of_several_pictures_is_told_in_a_line(tmp_path: Path):
+    frames = [Image.new("L", (40, 40), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(UserError) as caught:
+        picture.read(tmp_path / "a.gif")
+    words = "cannot be read (2 pictures in it; give one of them as a picture of its own)"
+    assert str(caught.value) == f"{tmp_path / 'a.gif'}: {words}"

@@ -19,8 +19,8 @@ from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.golden import made
-from mnist_study.tools.predict import answer, digit, picture
-from mnist_study.tools.predict.predict import WIDTH, as_json, predict, table
+from mnist_study.tools.predict import answer, digit, picture, source
+from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, table
 
 TARGET = {"accuracy": 99.4, "epochs": 20, "parameters": 20000}
 MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
@@ -66,7 +66,7 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_champion_answers_unless_told_and_until_there_is_one_the_best(
     variants: dict[str, dict[str, float]], given: str | None, expected: tuple[str, str]
 ):
-    assert answer.choose(variants, given) == expected
+    assert source.choose(variants, given) == expected
 
 
 def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, capsys: pytest.CaptureFixture[str]):
@@ -79,6 +79,34 @@ def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, cap
         " (the best in metrics/variants.json, where there is no champion yet)"
     )
     assert sum(float(cell) for cell in lines[2].split()[2:]) == pytest.approx(100, abs=0.6)
+
+
+def test_an_exported_folder_needs_no_checkout(project: Path, recipe: Recipe, capsys: pytest.CaptureFixture[str]):
+    predict(["one.png"], json_wanted=True)
+    expected = json.loads(capsys.readouterr().out)
+    folder = project / "exported"
+    (project / "models/tiny").rename(folder)
+    (folder / source.RECIPE).write_text(recipe.to_json())
+    (folder / source.POLICY).write_text(json.dumps(POLICY))
+    (folder / source.IMAGES).write_text(json.dumps(MNIST))
+    (project / "dvc.yaml").unlink()
+    predict(["one.png"], folder=folder, json_wanted=True)
+    assert json.loads(capsys.readouterr().out) == expected
+    with pytest.raises(UserError, match=r"^--variant and --folder given; allowed is one of them"):
+        predict(["one.png"], "tiny", folder)
+    (folder / source.IMAGES).unlink()
+    with pytest.raises(UserError, match=r"images\.json: missing; `mnist-study export` restores it"):
+        predict(["one.png"], folder=folder)
+    with pytest.raises(UserError, match=r"^--folder: \. given, which has no recipe\.json; allowed is what"):
+        predict(["one.png"], folder=Path())
+
+
+def test_what_the_networks_see_is_drawn_on_demand(project: Path, capsys: pytest.CaptureFixture[str]):
+    predict(["one.png"], shown=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "one.png"
+    assert [len(line) for line in lines[1:29]] == [2 * digit.SIDE] * digit.SIDE
+    assert drawn(np.array([[0, 60, 130, 255]], np.uint8)) == "  ░░▒▒██"
 
 
 def test_a_digit_is_named_only_where_it_stands_out(capsys: pytest.CaptureFixture[str]):
@@ -194,7 +222,11 @@ def test_without_a_picture_that_can_be_read_no_network_is_loaded(
         ("metrics/variants.json", None, "variants.json: missing; `dvc repro` restores it"),
         ("build/recipes/tiny.json", None, "`dvc repro configure` has not run"),
         ("build/plan.json", None, "plan.json: cannot be read (No such file or directory); `dvc repro` makes it"),
-        ("dvc.yaml", None, "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study"),
+        (
+            "dvc.yaml",
+            None,
+            "or name a folder that `mnist-study export` wrote by --folder",
+        ),
         (
             None,
             "tinny",

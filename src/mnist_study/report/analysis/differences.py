@@ -3,10 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+import numpy as np
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from mnist_study.report.analysis.intervals import LEVEL, Noise
 
@@ -71,9 +70,14 @@ def lowest(found: Sequence[Difference]) -> Difference:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """Adjust p values for the family-wise error rate (Holm, 1979)."""
-    adjusted: Any = multipletests(values, method="holm")[1] if len(values) else []
-    return [float(value) for value in adjusted]
+    """Adjust p values for the family-wise error rate (Holm, 1979).
+
+    As statsmodels' multipletests, which calls the garbage collector each time: a second in all, here.
+    """
+    order, adjusted = np.argsort(values), np.empty(len(values))
+    scaled = np.take(values, order) * np.arange(len(values), 0, -1) if len(values) else []
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted.tolist()
 
 
 def seeds_to_settle(found: Difference, seeds: int, tests: int) -> int | None:

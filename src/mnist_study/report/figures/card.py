@@ -1,7 +1,9 @@
 """The card that every figure is drawn on: SVG, the same bytes every time, white, so that it reads on dark pages too."""
 
 import io
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,10 +27,12 @@ STYLE: dict[RcKeyType, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 10,
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],  # Verdana's letters are as wide
     "font.size": 9,
     "grid.color": "#d8dee4",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # text as text, not as outlines of letters
     "svg.hashsalt": "mnist-study",
     "text.color": INK,
     "xtick.color": QUIET,
@@ -39,6 +43,12 @@ STYLE: dict[RcKeyType, Any] = {
 def target_line(axes: Axes, target: float) -> None:
     """Draw the target accuracy."""
     axes.axhline(target, color=QUIET, linewidth=0.8, linestyle="--")
+
+
+def limits(accuracies: Iterable[float], margin: float) -> tuple[float, float]:
+    """Give the ends of an axis for these accuracies in percent, at whole tenths, so that one more seldom moves it."""
+    low, high = min(values := [*accuracies]), max(values)
+    return math.floor(10 * (low - margin)) / 10, min(math.ceil(10 * (high + margin)) / 10, 100.0)
 
 
 @contextmanager
@@ -61,6 +71,21 @@ def card(width: float, height: float) -> Iterator[tuple[Figure, io.BytesIO]]:
             zorder=-1,
         )
         figure.add_artist(sheet)
-        buffer = io.BytesIO()
+        buffer, drawn = io.BytesIO(), io.StringIO()
         yield figure, buffer
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        buffer.write(tidy(drawn.getvalue()).encode())
+
+
+def tidy(svg: str) -> str:
+    """Make the SVG's diffs short: a path is one line, coordinates have two decimals (of 1/72 inch), groups no number.
+
+    Matplotlib numbers its groups, so one more line would rename all that follow. Nothing refers to them.
+    """
+    return re.sub(r"<[^>]*>", _tidy_tag, svg)
+
+
+def _tidy_tag(tag: re.Match[str]) -> str:
+    text = re.sub(r'^<g id="[^"]*"', "<g", tag[0])
+    text = re.sub(r' d="[^"]*"', lambda path: " " + " ".join(path[0].split()), text)
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text)

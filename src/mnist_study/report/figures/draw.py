@@ -22,10 +22,11 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
     """Draw the figures as SVG, by name; a figure with nothing to show is left out."""
     points, goal = _points(results), results.target
     best = results.outcomes[results.leaderboard()[0]]
+    finals = [metrics.curve(row.training)[-1] for row in results.rows().values()]
     title = f"{best.recipe.variant}, seed {best.evaluation['replicas'][0]['seed']}"
     pictures = {
         "parameters": scatter_plots.parameters(points, _stars(results), goal.accuracy, goal.parameters),
-        "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy),
+        "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy, finals),
         "confusion": confusion.confusion(best.evaluation["replicas"][0]["confusion"], results.images.classes, title),
     }
     if published:
@@ -43,7 +44,7 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
 
 def panels(results: Results) -> dict[str, list[Curve]]:
     """Group the variants' curves by published table; those that are no rows make a group of their own."""
-    own = "Not in the study" if results.images.study else "All variants"
+    own = "Not in the study" if results.published else "All variants"
     rows: dict[str, list[Curve]] = {}
     for outcome in sorted(results.outcomes.values(), key=_table):
         recipe, published = outcome.recipe, outcome.published

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.lines import Line2D
 
-from mnist_study.report.figures.card import PALETTE, card, target_line
+from mnist_study.report.figures.card import PALETTE, card, limits, target_line
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,19 @@ class Curve:
     thin: bool = False
 
 
-def learning_curves(panels: dict[str, list[Curve]], target: float) -> bytes:
+def learning_curves(panels: dict[str, list[Curve]], target: float, scale: Sequence[float] = ()) -> bytes:
     """Draw a panel for each title, all on one scale; the low values of the first epochs lie below it.
 
-    A kind has the same colour in every panel, and is explained in the first that shows it.
+    The scale is that of the last epochs' accuracies `scale`, by default of all curves; a curve that ends below it is
+    named in the legend with its last value. A kind has the same colour in every panel, and is explained in the first
+    that shows it.
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    finals = [curve.accuracies[-1] for curves in panels.values() for curve in curves]
-    highest = max(max(curve.accuracies) for curves in panels.values() for curve in curves)
+    every = [curve for curves in panels.values() for curve in curves]
+    lowest, highest = min(scale or [curve.accuracies[-1] for curve in every]), max(max(c.accuracies) for c in every)
+    low, _ = limits([lowest], margin=0.6)
+    _, high = limits([highest, target], margin=0.1)
     with card(3.3 * columns + 0.4, 2.7 * rows + 0.4) as (figure, svg):
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
         colours: dict[str, str] = {}
@@ -48,11 +52,12 @@ def learning_curves(panels: dict[str, list[Curve]], target: float) -> bytes:
             axes.set_xlabel("epoch")
             axes.xaxis.get_major_locator().set_params(integer=True)
             if fresh:
-                lines = [Line2D([], [], color=colours[kind], label=kind) for kind in fresh]
+                below = {c.kind: f", below: {c.accuracies[-1]:.2f} %" for c in curves if max(c.accuracies) < low}
+                lines = [Line2D([], [], color=colours[kind], label=kind + below.get(kind, "")) for kind in fresh]
                 axes.legend(handles=lines, loc="lower right")
         for axes in list(grid.flat)[len(panels) :]:
             axes.remove()
-        grid[0, 0].set_ylim(min(finals) - 0.6, max(highest, target) + 0.1)
+        grid[0, 0].set_ylim(low, high)
         for axes in grid[:, 0]:
             axes.set_ylabel("test accuracy, %")
     return svg.getvalue()

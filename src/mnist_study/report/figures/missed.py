@@ -8,6 +8,7 @@ import numpy as np
 from mnist_study.report.figures.card import card
 
 COLUMNS = 8
+PITCH, LINE = 1.3, 1.5  # from one image to the next and from one line to the next, in an image's side
 ENLARGED = 3  # a viewer may smooth an image that it enlarges itself
 
 
@@ -26,13 +27,16 @@ def gallery(images: Sequence[Missed]) -> bytes:
     """Draw the images, dark on white, in lines of eight."""
     columns, lines = min(COLUMNS, len(images)), -(-len(images) // COLUMNS)
     with card(1.05 * columns + 0.3, 1.2 * lines + 0.3) as (figure, svg):
-        grid = figure.subplots(lines, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.set_axis_off()
-        for axes, missed in zip(grid.flat, images, strict=False):
+        axes = figure.subplots()  # one for all: each costs a thirtieth of a second
+        axes.set_axis_off()
+        for place, missed in enumerate(images):
+            line, column = divmod(place, COLUMNS)
+            left, top = column * PITCH, line * LINE
             pixels = missed.image.repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
-            axes.imshow(255 - pixels, cmap="gray", vmin=0, vmax=255, interpolation="none")
+            box = (left, left + 1, top + 1, top)
+            axes.imshow(255 - pixels, cmap="gray", vmin=0, vmax=255, interpolation="none", extent=box)
             apart = ", " if len(missed.label + missed.answer) < 8 else ",\n"
             title = f"{missed.label}{apart}read as {missed.answer}\n#{missed.place}, {missed.missed_percent:.0f} %"
-            axes.set_title(title, fontsize=7)
+            axes.text(left + 0.5, top - 0.08, title, ha="center", va="bottom", fontsize=7)
+        axes.set(xlim=(-0.15, columns * PITCH - 0.15), ylim=(lines * LINE - 0.35, -0.45))
     return svg.getvalue()

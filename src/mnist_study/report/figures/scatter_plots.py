@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from mnist_study.report.figures.card import INK, MARKERS, PALETTE, QUIET, card, target_line
+from mnist_study.report.figures.card import INK, MARKERS, PALETTE, QUIET, card, limits, target_line
 
 NEAR = 1000  # parameters that differ by less would be drawn on top of each other
 APART = 420  # so they are drawn side by side, this far apart
@@ -35,8 +35,7 @@ class Star:
 
 def against_published(points: Sequence[Point], target: float) -> bytes:
     """Draw our accuracy over the published one, with the line of equality; a ring marks what does not agree."""
-    values = np.array([(point.published, point.ours) for point in points])
-    low, high = float(values.min()) - 0.1, min(float(values.max()) + 0.1, 100.0)
+    low, high = limits([value for point in points for value in (point.published, point.ours)], margin=0.05)
     rings = [(point.published, point.ours) for point in points if not point.agrees]
     with card(7.4, 4.9) as (figure, svg):
         axes = figure.subplots()
@@ -55,8 +54,14 @@ def against_published(points: Sequence[Point], target: float) -> bytes:
 
 
 def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, limit: int) -> bytes:
-    """Draw accuracy over parameters: rows here, as published (hollow), and variants of our own with their intervals."""
+    """Draw accuracy over parameters: rows here, as published (hollow), and variants of our own with their intervals.
+
+    The axis holds the rows and what is better; a variant of our own below it is a triangle at its edge.
+    """
     columns = _columns({point.kind: point.parameters for point in points})
+    rows = [value for point in points for value in (point.published, point.ours)]
+    low, _ = limits([target, *(rows or [star.accuracy for star in stars])], margin=0.05)
+    _, high = limits([target, *rows, *(min(star.interval[1], star.accuracy + 0.2) for star in stars)], margin=0.05)
     with card(8.2, 4.4) as (figure, svg):
         axes = figure.subplots()
         target_line(axes, target)
@@ -67,8 +72,9 @@ def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, li
             axes.scatter(x - 70, [p.ours for p in own], s=24, alpha=0.7, label=kind, **look)
             axes.scatter(x + 110, [p.published for p in own], s=14, alpha=0.7, **hollow)
         for star in stars:
-            _draw_star(axes, star)
+            _draw_star(axes, star, low)
         axes.set(xlim=(min([5000, *(star.parameters - 1000 for star in stars)]), limit + 600))
+        axes.set(ylim=(low, high))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="parameters", ylabel="test accuracy, %")
         if points:
@@ -93,9 +99,12 @@ def _columns(sizes: dict[str, int]) -> dict[str, float]:
     return places
 
 
-def _draw_star(axes: Axes, star: Star) -> None:
-    x, (low, high) = star.parameters, star.interval
-    axes.plot([x] * 2, [low, high], color=INK, linewidth=1.2)
-    axes.scatter([x], [star.accuracy], s=90, marker="*", color=INK, linewidth=0, zorder=3)
-    place = {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
-    axes.annotate(star.name, (x, star.accuracy), fontsize=8, **place)
+def _draw_star(axes: Axes, star: Star, lowest: float) -> None:
+    x, y, place = star.parameters, star.accuracy, {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
+    if y < lowest:
+        axes.scatter([x], [lowest], s=40, marker="v", color=INK, linewidth=0, zorder=3, clip_on=False)
+        axes.annotate(f"{star.name}, {y:.2f} %", (x, lowest), fontsize=8, **place)
+        return
+    axes.plot([x] * 2, star.interval, color=INK, linewidth=1.2)
+    axes.scatter([x], [y], s=90, marker="*", color=INK, linewidth=0, zorder=3)
+    axes.annotate(star.name, (x, y), fontsize=8, **place)

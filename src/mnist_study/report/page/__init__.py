@@ -48,7 +48,7 @@ def write(
 ) -> dict[str, str]:
     """Write the pages, by name; `figures` names the pictures that stand in figures/ beside them.
 
-    Where the images are not the study's, `claims` and the fits are empty, and what is about the study is left out.
+    Where no variant is a row of the study, `claims` and the fits are empty, and what is about the study is left out.
     """
     environment = _environment()
     facts = _facts(results, misses) | {
@@ -94,7 +94,8 @@ def _facts(results: Results, misses: Misses) -> dict[str, Any]:
     return {
         "results": results,
         "misses": misses,
-        "study": results.images.study,
+        "study": bool(results.published),
+        "mnist": results.images.study,
         "summary": results.summary()["study"],
         "best": best,
         "own": {name: outcome for name, outcome in results.outcomes.items() if not outcome.published},

@@ -34,16 +34,17 @@ def target_sentence(results: Results) -> str:
 
 def target_table(results: Results) -> str:
     """List these variants, with their first epoch at the target and where they end."""
-    header = ("variant", "parameters", "published", "first epoch at target", "best epoch", "last epoch")
-    header += ("seeds that end there", "mean at target")
-    return table(header, [_line(name, each, results.target.accuracy) for name, each in reached(results).items()])
+    header = ("variant", "parameters", *(["published"] if results.published else []), "first epoch at target")
+    header += ("best epoch", "last epoch", "seeds that end there", "mean at target")
+    return table(header, [_line(name, each, results) for name, each in reached(results).items()])
 
 
-def _line(name: str, outcome: Outcome, goal: float) -> tuple[object, ...]:
-    ours, row = outcome.metrics, outcome.published
+def _line(name: str, outcome: Outcome, results: Results) -> tuple[object, ...]:
+    ours, row, goal = outcome.metrics, outcome.published, results.target.accuracy
     ending = sum(value >= goal for value in outcome.accuracies)
+    published = [f"{row.test_accuracy:.2f}" if row else "none"] if results.published else []
     return (
-        *(f"`{name}`", f"{ours['parameters']:,}", f"{row.test_accuracy:.2f}" if row else "none"),
+        *(f"`{name}`", f"{ours['parameters']:,}", *published),
         *(ours["epochs_to_target"], f"{ours['best_epoch_test_accuracy']:.2f}", accuracy(outcome)),
         *(f"{ending} of {ours['seeds']}", "yes" if ours["test_accuracy"] >= goal else "no"),
     )

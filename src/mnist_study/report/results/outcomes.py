@@ -88,7 +88,7 @@ class Outcome:
 class Results:
     """Every variant in the order of params.yaml, at least one; every published row, trained here or not.
 
-    There are no rows where the images are not the study's.
+    Where no variant is a row, `published` is empty, and the report says nothing of the study.
     """
 
     target: Target
@@ -176,7 +176,8 @@ def gather(
             metrics=metrics.of_variant(trained, evaluated, target.accuracy),
             published=row if row and row.matches(recipe, network_of[name]) else None,
         )
-    return Results(target, outcomes, rows, described, images)
+    compared = any(outcome.published for outcome in outcomes.values())
+    return Results(target, outcomes, rows if compared else {}, described, images)
 
 
 def read_published(path: Path) -> dict[str, Published]:

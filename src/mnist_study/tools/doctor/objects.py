@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_study.tools import lockfile
+from mnist_study.tools import git, lockfile
 from mnist_study.tools.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
@@ -15,8 +15,8 @@ SHOWN = 5  # findings of one kind; the others are counted
 
 
 def check_store(top: Path) -> Iterator[Finding]:
-    """Tell a store that is gone, and objects in it that are damaged; git has them all."""
-    if not (top / STORE / MD5).is_dir():
+    """Tell a store that is gone, and objects in it that are damaged; git has them all. A new copy has no store yet."""
+    if not (top / STORE / MD5).is_dir() and git.answer("ls-files", "--", str(STORE), folder=top):
         yield Finding(f"{STORE} is missing", f"`git checkout -- {STORE}`, then `dvc pull --allow-missing --force`")
         return
     for path in _damaged(top / STORE):

@@ -60,7 +60,11 @@ def _problem(text: str) -> str:
 
 def wanted(top: Path, stage: str) -> bool:
     """Tell whether the stage is still one; its variant or policy may be gone from params.yaml."""
+    path = top / "params.yaml"
+    return wanted_by(path.read_text() if path.exists() else "", stage)
+
+
+def wanted_by(params: str, stage: str) -> bool:
+    """Tell whether this text of params.yaml names the stage's variant or policy, if it has any."""
     name = stage.partition("@")[2]
-    if not name or not (top / "params.yaml").exists():
-        return not name
-    return re.search(rf"^\s+{re.escape(name)}:", (top / "params.yaml").read_text(), re.M) is not None
+    return not name or re.search(rf"^\s+{re.escape(name)}:", params, re.M) is not None

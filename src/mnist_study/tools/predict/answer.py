@@ -1,9 +1,6 @@
-"""Which variant answers, and with what probability it names each class."""
+"""With what probability a variant's networks name each class."""
 
-import difflib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,26 +12,6 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import load_finite, require_version
-from mnist_study.report.results.metrics import CHAMPIONS
-
-
-def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tuple[str, str]:
-    """Name the variant to use and say why it is that one: `given`, or the champion, or the best until there is one.
-
-    `variants` is what metrics/variants.json holds. Raises UserError where it has none of that name.
-    """
-    if given is not None:
-        if given in variants:
-            return given, "chosen"
-        near = difflib.get_close_matches(given, variants, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"--variant: {given!r} given; allowed are the names in metrics/variants.json{meant}")
-    if not variants:
-        raise UserError("metrics/variants.json: names no variant; `dvc repro` trains them")
-    if CHAMPIONS[0] in variants:
-        return CHAMPIONS[0], "the default"
-    best = max(variants, key=lambda name: variants[name]["test_accuracy"])
-    return best, f"the best in metrics/variants.json, where there is no {CHAMPIONS[0]} yet"
 
 
 def probabilities(recipe: Recipe, policy: Policy, trained: Path, images: np.ndarray) -> np.ndarray:

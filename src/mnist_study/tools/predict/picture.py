@@ -2,10 +2,12 @@
 
 import math
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
 
 from mnist_study.core.errors import UserError
 
@@ -14,6 +16,10 @@ FAINTEST = 0.06  # contrast of ink and paper, of that of black and white, below 
 VISIBLE = 0.5  # opacity
 ONE_TONE = 0.25  # range of grey, of that from black to white, below which all that is visible is ink
 ROUNDS = 4  # of fitting the paper and leaving out what is not paper
+INK = 0.2  # from which a pixel counts as ink
+SPOILT = 0.03  # share of ink on the rim, above which a shadow may lie there
+CLEANER = 20  # times as little ink there, which tells that it does
+SMALL, WINDOW = 96, 31  # pixels of the picture made smaller, and of the square whose median is paper
 
 
 def read(path: Path) -> np.ndarray:
@@ -27,10 +33,23 @@ def read(path: Path) -> np.ndarray:
 def find(colours: np.ndarray) -> np.ndarray:
     """Tell ink from paper in colours [H, W, 3] between 0 and 1: [H, W]; raises ValueError where nothing is shown.
 
-    Paper is what the rim shows, with light that may come from one side. Ink differs from it in the direction in
-    which the picture differs most, so inverted colours are the same ink.
+    Paper is what the rim shows, with light that may come from one side. Where that leaves ink on the rim, a shadow may
+    lie there: it does if next to none is left by taking for paper the colour around each place. Ink differs from paper
+    in the direction in which the picture differs most, so inverted colours are the same ink.
     """
-    away = colours - _paper(colours)
+    ink = _differs(colours, _plane(colours))
+    share = (_rim(ink) > INK).mean()
+    if share > SPOILT:
+        with suppress(ValueError):
+            other = _differs(colours, _surroundings(colours))
+            if CLEANER * (_rim(other) > INK).mean() < share:
+                return other
+    return ink
+
+
+def _differs(colours: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """Tell how far colours are from the paper, [H, W] from 0 to 1; raises ValueError where nowhere far."""
+    away = colours - paper
     direction = (away * np.linalg.norm(away, axis=2, keepdims=True)).sum((0, 1))
     contrast = away @ direction / max(float(np.linalg.norm(direction)), 1e-12) / math.sqrt(3)  # 1: black on white
     if contrast.max() < FAINTEST:
@@ -48,6 +67,12 @@ def _colours(path: Path) -> np.ndarray:
             warnings.simplefilter("ignore")  # what Pillow can do without
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as file:
+                if (
+                    getattr(file, "n_frames", 1) > 1 and file.format != "MPO"
+                ):  # as cameras write: a photo and its preview
+                    raise ValueError(
+                        f"{getattr(file, 'n_frames', 0)} pictures in it; give one of them as a picture of its own"
+                    )
                 picture = ImageOps.exif_transpose(file)
                 if picture.mode.startswith(("I", "F")):  # 16 bits and more, of which only differences count
                     picture = _to_bytes(np.asarray(picture, np.float64))
@@ -86,7 +111,7 @@ def _fill(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
     return colours * opacity[..., None] + paper * (1 - opacity[..., None])
 
 
-def _paper(colours: np.ndarray) -> np.ndarray:
+def _plane(colours: np.ndarray) -> np.ndarray:
     """Fit a plane to the colours of the rim, less what lies far from it: [H, W, 3]."""
     height, width = colours.shape[:2]
     down, across = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
@@ -99,6 +124,17 @@ def _paper(colours: np.ndarray) -> np.ndarray:
         paper = distance <= max(3 * np.median(distance), FAINTEST)
         plane = np.linalg.lstsq(rim[paper], values[paper], rcond=None)[0]
     return terms @ plane
+
+
+def _surroundings(colours: np.ndarray) -> np.ndarray:
+    """Give the median of the colours around each place: [H, W, 3]. Thin strokes leave no trace in it."""
+    height, width = colours.shape[:2]
+    channels = []
+    for channel in np.moveaxis(colours.astype(np.float32), 2, 0):
+        small = np.asarray(Image.fromarray(channel).resize((SMALL, SMALL), Image.Resampling.BOX))
+        paper = Image.fromarray(ndimage.median_filter(small, WINDOW, mode="nearest"))
+        channels.append(np.asarray(paper.resize((width, height), Image.Resampling.BICUBIC)))
+    return np.stack(channels, axis=2)
 
 
 def _rim(values: np.ndarray) -> np.ndarray:

@@ -11,34 +11,52 @@ from rich.table import Table
 from rich.text import Text
 
 from mnist_study.core.errors import UserError
-from mnist_study.core.recipe import Recipe
-from mnist_study.report.results.outcomes import Images, read_plan
+from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.predict import digit, picture
+from mnist_study.tools.predict.source import Source, in_checkout, in_folder
 
 WIDTH = 100  # so that nothing is cut short in a pipe or a narrow window
 SHOWN = 0.0005  # a smaller probability is left out of the table
 SURE = 0.95  # the probability that a class must reach to be named
 FEW = 10  # classes that all have a column of the table; of more, only those that some picture may show
 LIKELY = 0.01
+SHADES = " ░▒▓█"
 
 
-def predict(pictures: Sequence[str], variant: str | None = None, *, json_wanted: bool = False) -> None:
-    """Print an answer for every picture that can be read; raises UserError with a line for each other one."""
+def predict(
+    pictures: Sequence[str],
+    variant: str | None = None,
+    folder: Path | None = None,
+    *,
+    json_wanted: bool = False,
+    shown: bool = False,
+) -> None:
+    """Print an answer for every picture that can be read; raises UserError with a line for each other one.
+
+    `folder` is one that `mnist-study export` wrote; `shown` asks for what the networks see of each picture.
+    """
+    if folder is not None and variant is not None:
+        raise UserError("--variant and --folder given; allowed is one of them, since a folder holds one variant")
     inks, unreadable = {}, {}
     for name in dict.fromkeys(pictures):
         try:
             inks[name] = picture.read(Path(name))
         except UserError as error:
             unreadable[name] = str(error)
-    chosen, why, seeds, answers, images = None, "", (), {}, Images()
+    chosen, seeds, images, answers, seen, why = None, (), Images(), {}, {}, ""
     if inks:  # networks take seconds to load
-        chosen, why, seeds, found, images = answer(variant, list(inks.values()))
-        answers = dict(zip(inks, found, strict=True))
+        source = in_checkout(variant) if folder is None else in_folder(folder)
+        chosen, seeds, images, why = source.recipe.variant, source.recipe.seeds, source.images, source.why
+        seen = {name: digit.as_mnist(ink, images.side) for name, ink in inks.items()}
+        answers = dict(zip(seen, answer(source, np.stack(list(seen.values()))), strict=True))
     if json_wanted:
         print(as_json(chosen, seeds, pictures, answers, unreadable, images))
     elif answers:
         networks = "one network" if len(seeds) == 1 else f"the mean of {len(seeds)} networks"
         console = Console(width=WIDTH, highlight=False)
+        if shown:
+            for name, image in seen.items():
+                console.print(Text(name), Text(drawn(image)), sep="\n")
         console.print(
             table(answers, images), f"in percent, by {networks} of {chosen} ({why})", sep="\n", soft_wrap=True
         )
@@ -46,30 +64,17 @@ def predict(pictures: Sequence[str], variant: str | None = None, *, json_wanted:
         raise UserError("\n".join(unreadable.values()))
 
 
-def answer(given: str | None, inks: list[np.ndarray]) -> tuple[str, str, tuple[int, ...], np.ndarray, Images]:
-    """Give the variant that answers, why it does, its seeds, probabilities [N, K], and what the K classes are."""
+def answer(source: Source, images: np.ndarray) -> np.ndarray:
+    """Give the probability of each class for uint8 images [N, side, side]: [N, K]."""
     from mnist_study.core.augmentation import Policy  # these import torch, which takes seconds
-    from mnist_study.tools.predict.answer import choose, probabilities
+    from mnist_study.tools.predict.answer import probabilities
 
-    top = checkout()
-    try:
-        results = json.loads(_existing(top / "metrics/variants.json", "dvc repro").read_text())
-    except json.JSONDecodeError as error:
-        raise UserError(f"metrics/variants.json: not JSON ({error}); `dvc repro --force report` writes it") from None
-    variant, why = choose(results, given)
-    recipe = Recipe.read(top / "build/recipes" / f"{variant}.json")
-    policy = Policy.read(_existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing"))
-    images = read_plan(top / "build/plan.json")[2]
-    batch = np.stack([digit.as_mnist(ink, images.side) for ink in inks])
-    return variant, why, recipe.seeds, probabilities(recipe, policy, top / "models" / variant, batch), images
+    return probabilities(source.recipe, Policy.read(source.policy), source.trained, images)
 
 
-def checkout() -> Path:
-    """Give the nearest folder with a dvc.yaml, from here upwards; raises UserError where there is none."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "dvc.yaml").exists():
-            return folder
-    raise UserError("there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study")
+def drawn(image: np.ndarray) -> str:
+    """Draw a uint8 image [side, side] by characters, two a pixel, so that it is as wide as high; ink is dark."""
+    return "\n".join("".join(2 * SHADES[value * len(SHADES) // 256] for value in row) for row in image.astype(int))
 
 
 def unsure(shares: np.ndarray) -> bool:
@@ -126,9 +131,3 @@ def as_json(
 def _what(images: Images) -> str:
     """Name what a network answers."""
     return "digit" if images.study else "class"
-
-
-def _existing(path: Path, command: str) -> Path:
-    if not path.exists():
-        raise UserError(f"{path}: missing; `{command}` restores it")
-    return path

@@ -1,0 +1,1 @@
+"""`mnist-study export`: a variant's networks for use elsewhere."""

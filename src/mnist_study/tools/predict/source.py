@@ -1,0 +1,84 @@
+"""Where the networks that answer come from: a checkout, or a folder that `mnist-study export` wrote."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_study.core.errors import UserError
+from mnist_study.core.recipe import Recipe
+from mnist_study.report.results.metrics import CHAMPIONS
+from mnist_study.report.results.outcomes import Images, read_plan
+
+RECIPE, POLICY, IMAGES = "recipe.json", "policy.json", "images.json"  # in an exported folder, beside the weights
+
+
+@dataclass(frozen=True)
+class Source:
+    """A variant's recipe, the file of its policy, what the images are, the folder of the weights, and why this one."""
+
+    recipe: Recipe
+    policy: Path
+    images: Images
+    trained: Path
+    why: str
+
+
+def in_folder(folder: Path) -> Source:
+    """Find an exported variant; raises UserError where something is missing."""
+    if not (folder / RECIPE).exists():
+        raise UserError(f"--folder: {folder} given, which has no {RECIPE}; allowed is what `mnist-study export` wrote")
+    images = Images(**json.loads(_existing(folder / IMAGES, "mnist-study export").read_text()))
+    policy = _existing(folder / POLICY, "mnist-study export")
+    return Source(Recipe.read(folder / RECIPE), policy, images, folder, f"from {folder}")
+
+
+def in_checkout(variant: str | None) -> Source:
+    """Find a variant of this checkout: the one given, or the champion; raises UserError where something is missing."""
+    top = checkout()
+    try:
+        results = json.loads(_existing(top / "metrics/variants.json", "dvc repro").read_text())
+    except json.JSONDecodeError as error:
+        raise UserError(f"metrics/variants.json: not JSON ({error}); `dvc repro --force report` writes it") from None
+    chosen, why = choose(results, variant)
+    recipe = Recipe.read(top / "build/recipes" / f"{chosen}.json")
+    policy = _existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing")
+    return Source(recipe, policy, read_plan(top / "build/plan.json")[2], top / "models" / chosen, why)
+
+
+def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tuple[str, str]:
+    """Name the variant to use and say why it is that one: `given`, or the champion, or the best until there is one.
+
+    `variants` is what metrics/variants.json holds. Raises UserError where it has none of that name.
+    """
+    if given is not None:
+        if given in variants:
+            return given, "chosen"
+        near = difflib.get_close_matches(given, variants, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"--variant: {given!r} given; allowed are the names in metrics/variants.json{meant}")
+    if not variants:
+        raise UserError("metrics/variants.json: names no variant; `dvc repro` trains them")
+    if CHAMPIONS[0] in variants:
+        return CHAMPIONS[0], "the default"
+    best = max(variants, key=lambda name: variants[name]["test_accuracy"])
+    return best, f"the best in metrics/variants.json, where there is no {CHAMPIONS[0]} yet"
+
+
+def checkout() -> Path:
+    """Give the nearest folder with a dvc.yaml, from here upwards; raises UserError where there is none."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "dvc.yaml").exists():
+            return folder
+    raise UserError(
+        "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study, or name a folder"
+        " that `mnist-study export` wrote by --folder"
+    )
+
+
+def _existing(path: Path, command: str) -> Path:
+    if not path.exists():
+        raise UserError(f"{path}: missing; `{command}` restores it")
+    return path

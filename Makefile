@@ -6,8 +6,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 BASE ?= main
 export BASE
-.PHONY: help setup repro study review experiments params doctor plots readme test test-slow test-faults test-changes test-experiments \
-        test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench bench-target check format lock dag clean
+.PHONY: help setup repro study review experiments params doctor plots site pictures readme test test-slow test-faults \
+        test-changes test-experiments test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench \
+        bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -82,6 +83,12 @@ experiments: setup ## list the experiments made from HEAD, a line for each varia
 plots: setup ## write dvc_plots/index.html, which opens without network
 	@.venv/bin/mnist-study plots
 
+site: setup ## write site/index.html: results, drawing, the proof; opens without network
+	@.venv/bin/mnist-study site
+
+pictures: site ## draw the pictures of docs/site.md (needs what test-pages needs)
+	.venv/bin/python -m tests.pages.pictures
+
 readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
@@ -100,7 +107,8 @@ test-changes: setup ## merge branches, rename, add to the project, copy it, run 
 test-experiments: setup ## run the commands of docs/experiments.md on a tiny study (six minutes)
 	.venv/bin/pytest --numprocesses 2 -m experiments
 
-test-pages: setup ## open the pages of dvc plots in headless Chromium (a minute; needs Chromium)
+test-pages: setup ## open the site and dvc plots in headless Chromium (needs it and Playwright)
+	@.venv/bin/python -c 'import playwright' 2>/dev/null || { echo "Playwright is missing: .venv/bin/pip install -e '.[test-pages]'"; exit 1; }
 	.venv/bin/mnist-study plots
 	.venv/bin/pytest -m pages
 
@@ -155,5 +163,5 @@ dag: setup ## print the stages as a mermaid diagram
 	.venv/bin/dvc dag --mermaid --collapse-foreach-matrix
 
 clean: ## remove what tests and tools leave behind (no results, no cache)
-	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots
+	rm -rf .pytest_cache .ruff_cache .hypothesis .benchmarks dvc_plots site
 	find src stages tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -59,6 +59,16 @@ def test_code_of_a_branch_never_runs_where_comments_may_be_written():
     assert "${{" not in step["with"]["script"]
 
 
+def test_the_job_that_publishes_pages_runs_no_code_of_the_repository():
+    workflow = yaml.safe_load((FOLDER / "pages.yml").read_text())
+    assert workflow["permissions"] == {}
+    assert workflow[True] == {"push": {"branches": ["main"]}}  # YAML 1.1 takes `on` for true
+    assert jobs("pages.yml")["site"]["permissions"] == {"contents": "read"}
+    publish = jobs("pages.yml")["publish"]
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].partition("@")[0] for step in publish["steps"]] == ["actions/deploy-pages"]
+
+
 @pytest.mark.skipif(not shutil.which("node"), reason="the comment's script is JavaScript")
 @pytest.mark.parametrize(
     ("comments", "expected"),

@@ -166,6 +166,16 @@ def plots() -> None:
 
 
 @app.command()
+def site(
+    folder: Annotated[Path, Argument(help="Where to write it; a site that is there is replaced.")] = Path("site"),
+) -> None:
+    """Write the results, a canvas to draw on and the proof as a folder of HTML, which opens without network."""
+    from mnist_study.tools.site.make import make
+
+    print(make(folder))
+
+
+@app.command()
 def doctor(
     quick: Annotated[bool, Option("--quick", help="Only what would spoil a run, and only what is wrong.")] = False,
 ) -> None:

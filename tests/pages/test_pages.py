@@ -15,6 +15,7 @@ from PIL import Image
 
 from mnist_study.report import plot_tables
 from mnist_study.report.results.outcomes import Results
+from tests.pages import chromium
 from tests.support import ROOT
 from tests.support.studies import PUBLISHED, scattered, whole_study
 
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
 SCREENSHOTS = ROOT / "build" / "pages"
 PROBE = (Path(__file__).parent / "probe.js").read_text()
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 POLICIES = ("affine", "affine_jitter", "plain", "rotate")
 EPOCHS = 19
 
@@ -96,12 +96,7 @@ class Project:
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.fail(
-            f"no browser to open the pages with: install Chromium (one of {', '.join(BROWSERS)})", pytrace=False
-        )
-    return found
+    return chromium.find()
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +144,7 @@ def opened(browser: str, page: Path) -> dict[str, Any]:
 def headless(browser: str, *arguments: str) -> str:
     # No sandbox, which needs rights that root and containers lack: the page is our own.
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=20000"]
-    offline = "--host-resolver-rules=MAP * ~NOTFOUND"
-    command = [browser, *options, offline, *arguments]
+    command = [browser, *options, chromium.OFFLINE, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
 

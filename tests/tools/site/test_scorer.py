@@ -25,7 +25,7 @@ from tests.core.arithmetic.networks import networks
 from tests.support import ROOT
 
 MEAN, SD = 0.1307, 0.3081
-SCORER = ROOT / "src/mnist_study/tools/site/scorer.js"
+SCORER = ROOT / "src/mnist_study/tools/site/assets/scorer.js"
 RUN = f"""
 const scorer = require({json.dumps(str(SCORER))});
 const {{ network, images, side }} = JSON.parse(require("fs").readFileSync(0, "utf8"));
@@ -109,7 +109,43 @@ def test_any_network_with_weights_of_any_magnitude(model: nn.Sequential, exponen
     assert_equal_bits(model, pictures)
 
 
-def test_it_is_one_classic_script():
+@needs_node
+def test_it_answers_for_the_champions_network_thirty_times_in_a_second_of_processor_time():
+    layout = "14 14 again again pool 20 20 again again pool 26 26 again again"
+    model = architectures.build("champion", layout=layout)
+    run = f"""
+const scorer = require({json.dumps(str(SCORER))});
+const network = scorer.prepare(JSON.parse(require("fs").readFileSync(0, "utf8")));
+const answer = (i) => scorer.logits(network, new Uint8Array(784).fill(i), 28, 28);
+for (let i = 0; i < 15; i++) answer(i);
+const begin = process.cpuUsage().user;
+for (let i = 0; i < 30; i++) answer(i);
+console.log((process.cpuUsage().user - begin) / 1e6);
+"""
+    given = json.dumps(describe(model, MEAN, SD))
+    done = subprocess.run(["node", "-e", run], input=given, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 1
+
+
+@needs_node
+def test_it_shows_what_each_cell_handed_on():
+    model = architectures.build("two_pool")
+    run = f"""
+const scorer = require({json.dumps(str(SCORER))});
+const network = scorer.prepare(JSON.parse(require("fs").readFileSync(0, "utf8")));
+scorer.logits(network, new Uint8Array(784).fill(9), 28, 28);
+const cells = scorer.seen(network);
+console.log(JSON.stringify(cells.map((cell) => [cell.values.length, cell.channels, cell.rows, cell.columns])));
+"""
+    given = json.dumps(describe(model, MEAN, SD))
+    done = subprocess.run(["node", "-e", run], input=given, capture_output=True, text=True, check=True)
+    cells = json.loads(done.stdout)
+    assert [cell[1:] for cell in cells[:3]] == [[8, 28, 28], [8, 28, 28], [8, 14, 14]]
+    assert all(length == channels * rows * columns for length, channels, rows, columns in cells)
+
+
+@pytest.mark.parametrize("file", sorted(SCORER.parent.glob("*.js")), ids=lambda file: file.name)
+def test_scripts_are_classic(file: Path):
     """A browser runs no module from a file, and may have no network."""
-    text = Path(SCORER).read_text()
-    assert not [word for word in ("import ", "export ", "fetch(", "require(") if word in text]
+    text = file.read_text()
+    assert not [word for word in ("import ", "export ", "fetch(", "require(", "https:") if word in text]

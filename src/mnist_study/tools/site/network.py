@@ -11,24 +11,27 @@ from mnist_study.core.arithmetic.network import Cell, read
 def describe(model: nn.Module, mean: float, sd: float) -> dict[str, Any]:
     """Describe a network and what its images are normalised with.
 
-    Raises UnsupportedError for one that the arithmetic does not define.
+    A cell that uses an earlier cell's convolution again has that cell's number, from 0, as its `weight`. Raises
+    UnsupportedError for a network that the arithmetic does not define.
     """
     network = read(model)
-    head = network.head
+    head, first = network.head, {}
+    for number, cell in enumerate(network.cells):
+        first.setdefault(cell.convolution, number)
     return {
         "mean": mean,
         "sd": sd,
-        "cells": [_cell(cell) for cell in network.cells],
+        "cells": [_cell(cell, number, first[cell.convolution]) for number, cell in enumerate(network.cells)],
         "head": head and {"shape": list(head.weight.shape), "weight": _packed(head.weight), "bias": _packed(head.bias)},
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: Cell, number: int, first: int) -> dict[str, Any]:
     layer, norm = cell.convolution, cell.norm
     return {
         "shape": list(layer.weight.shape),
         "padding": int(layer.padding[0]),
-        "weight": _packed(layer.weight),
+        "weight": _packed(layer.weight) if first == number else first,
         "bias": None if layer.bias is None else _packed(layer.bias),
         "firstRelu": cell.first_relu,
         "norm": norm and _norm(norm),

@@ -121,6 +121,6 @@ def test_too_few_rows_or_seeds_are_said_to_be_so():
     assert without[BEST].ours == "not all rows are trained"
     assert without["99.40 % is reached"].verdict == "not tested"
     assert without["99.40 % is reached by 6,290 parameters"].verdict != "not tested"
-    no_row = judge(whole_study(scattered, only=[], mine=[99.5, 99.6]))
-    assert {claim.verdict for claim in no_row.values()} == {"not tested"}
-    assert {claim.ours for claim in no_row.values()} == {"not all rows are trained"}
+    one_row = judge(whole_study(scattered, only=["vanilla-b64-constant-plain"], mine=[99.5, 99.6]))
+    assert {claim.verdict for claim in one_row.values()} == {"not tested"}
+    assert {claim.ours for claim in one_row.values()} == {"not all rows are trained"}

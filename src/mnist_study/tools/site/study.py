@@ -48,7 +48,7 @@ def read() -> Study:
     results = probabilities.measured(results, labels, PREDICTIONS)
     _refuse_other_metrics(results)
     published, ours, judged = effects.of_published(results.published), effects.of_results(results), []
-    if images.study:
+    if results.published:
         judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
     return Study(results, judged, ours, published)
 

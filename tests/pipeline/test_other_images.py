@@ -68,7 +68,7 @@ def test_five_classes_with_names_on_images_of_20_pixels(checkout: Checkout):
     assert not (checkout.folder / "reports/figures/effects.svg").exists()
     for name in ("confusion", "missed"):
         svg = (checkout.folder / f"reports/figures/{name}.svg").read_text()
-        assert any(f"<!-- {fruit}" in svg for fruit in FRUIT)
+        assert any(fruit in svg for fruit in FRUIT)
     with (checkout.folder / "reports/plots/confusion.csv").open() as file:
         assert [row["predicted"] for row in csv.DictReader(file)] == FRUIT * 5
     with Image.open(checkout.folder / "data/transforms/rotate.png") as sheet:

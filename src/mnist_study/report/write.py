@@ -43,9 +43,8 @@ def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: P
 
 def report_files(results: Results, misses: Misses) -> dict[str, bytes]:
     """Make every file of the report, by its path within the folder."""
-    published, ours, judged = effects.of_published(results.published), effects.of_results(results), []
-    if results.published:
-        judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
+    published, ours = effects.of_published(results.published), effects.of_results(results)
+    judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
     pictures = draw.draw(results, misses, published, ours)
     tables = {
         "learning_curves": plot_tables.learning_curves(results),

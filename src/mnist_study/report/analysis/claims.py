@@ -48,7 +48,9 @@ class Claim:
 
 
 def judge(results: Results, published: dict[str, Fit], ours: dict[str, Fit], early: dict[str, Fit]) -> list[Claim]:
-    """Judge every claim, or say what is missing. `early` is fitted after EARLY epochs."""
+    """Judge every claim, or say what is missing; none where no variant is a row. `early` is fitted after EARLY."""
+    if not results.published:
+        return []
     evidence = [
         *row_claims.of(Rows(results)),
         _compared(f"Batch size 64 learns faster: accuracy after {EARLY} epochs", "batch", {}, early),

@@ -47,9 +47,8 @@ def read() -> Study:
     labels = misses.read(results.confusions(), PREDICTIONS, MNIST, images.side).labels
     results = probabilities.measured(results, labels, PREDICTIONS)
     _refuse_other_metrics(results)
-    published, ours, judged = effects.of_published(results.published), effects.of_results(results), []
-    if results.published:
-        judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
+    published, ours = effects.of_published(results.published), effects.of_results(results)
+    judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))
     return Study(results, judged, ours, published)
 
 

@@ -48,6 +48,7 @@ def stale(checkout: Checkout) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.changes
 def test_only_the_users_of_an_edited_kind_get_stale(trained: Checkout):
     assert stale(trained) == set()
     (trained.folder / KINDS / "inversion.py").write_text(NEW)

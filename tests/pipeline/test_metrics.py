@@ -16,6 +16,7 @@ def variants(checkout: Checkout) -> dict[str, dict[str, float]]:
 
 
 @pytest.mark.slow
+@pytest.mark.changes
 def test_a_metric_of_ones_own_costs_a_report(checkout: Checkout):
     before, page = variants(checkout), checkout.folder / "reports" / "study.md"
     assert "## Probabilities" not in page.read_text()

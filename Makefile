@@ -101,7 +101,7 @@ test-slow: setup ## run the tests that take longer (seven minutes or more)
 test-faults: setup ## fill disks, damage files, break connections, kill what runs (half an hour or more)
 	.venv/bin/pytest -m faults
 
-test-changes: setup ## merge branches, rename, add to the project, copy it, run the notebook (a quarter of an hour or more)
+test-changes: setup ## merge branches, rename, add to the project, copy it (a quarter of an hour)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile -m changes
 
 test-experiments: setup ## run the commands of docs/experiments.md on a tiny study (six minutes)

@@ -67,12 +67,9 @@ def _colours(path: Path) -> np.ndarray:
             warnings.simplefilter("ignore")  # what Pillow can do without
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as file:
-                if (
-                    getattr(file, "n_frames", 1) > 1 and file.format != "MPO"
-                ):  # as cameras write: a photo and its preview
-                    raise ValueError(
-                        f"{getattr(file, 'n_frames', 0)} pictures in it; give one of them as a picture of its own"
-                    )
+                count = getattr(file, "n_frames", 1)
+                if count > 1 and file.format != "MPO":  # a camera's: the photo and its preview
+                    raise ValueError(f"{count} pictures in it; give one of them as a picture of its own")
                 picture = ImageOps.exif_transpose(file)
                 if picture.mode.startswith(("I", "F")):  # 16 bits and more, of which only differences count
                     picture = _to_bytes(np.asarray(picture, np.float64))

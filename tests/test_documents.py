@@ -38,9 +38,11 @@ def test_the_diagram_has_the_stages_and_arrows_that_dvc_draws():
     command = [Path(sys.executable).parent / "dvc", "dag", "--mermaid", "--collapse-foreach-matrix"]
     drawn = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     (block,) = re.findall(r"^```mermaid\n(.*?)^```$", README, re.M | re.S)
-    stages, _ = graph(drawn)
+    stages, arrows = graph(drawn)
     assert {"configure", "train", "report"} <= stages
-    assert graph(block) == graph(drawn)
+    described, all_arrows = graph(block)
+    assert described - stages <= {"robustness"}  # it is not there where there are no champions
+    assert {arrow for arrow in all_arrows if stages.issuperset(arrow)} == arrows
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -12,7 +12,6 @@ import yaml
 from mnist_study.configure.describe import architecture_names
 from mnist_study.core.augmentation import NEUTRAL, RANGES
 from mnist_study.core.recipe import Recipe
-from mnist_study.report.results.metrics import CHAMPIONS
 from tests.support import ROOT
 
 SOURCE = ROOT / "src" / "mnist_study"
@@ -118,11 +117,22 @@ def test_every_dep_of_every_stage_exists():
                     assert (ROOT / dep.replace("${item.architecture}", architecture)).exists(), dep
 
 
-def test_the_artifacts_are_the_champions_weights():
+def test_the_artifacts_are_weights_under_the_names_of_their_variants():
     artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
-    assert {name: artifact["path"] for name, artifact in artifacts.items()} == {
-        name: f"models/{name}" for name in CHAMPIONS
-    }
+    assert all(artifact["path"] == f"models/{name}" for name, artifact in artifacts.items())
+
+
+def test_robustness_depends_on_the_modules_that_it_imports():
+    """All but the networks' layers, without which the weights would be others, and what only words errors."""
+    code = (
+        "import sys, stages.robustness\n"
+        "for name, module in sys.modules.items():\n"
+        "    if name.startswith('mnist_study'): print(module.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    used = working([str(Path(name).relative_to(ROOT)) for name in done.stdout.splitlines()])
+    used -= {"src/mnist_study/running/console.py", "src/mnist_study/architectures/__init__.py"}
+    assert used <= declared("robustness")
 
 
 def imports(file: Path) -> set[str]:
@@ -147,6 +157,7 @@ FLOORS = (
     {"tools"},
     {"report"},
     {"running"},
+    {"robustness"},
     {"configure", "download", "evaluate", "train", "transforms"},
     {"kernels"},
     {"augmentation"},

@@ -89,18 +89,18 @@ def test_a_file_that_builds_nothing_is_no_architecture(monkeypatch):
         architecture_names()
 
 
-@pytest.mark.parametrize("layout", ["again", "8 again", "8 8 pool again"])
+@pytest.mark.parametrize("layout", ["again", "pool again", "8 again", "8 pool again", "8 8 12 pool again"])
 def test_again_only_follows_a_convolution_that_keeps_the_channels(layout):
     with pytest.raises(ValueError, match="'again' given; allowed only after a convolution that keeps the number of"):
         build("champion", layout=layout)
 
 
 def test_a_convolution_used_again_has_its_parameters_once():
-    model = build("champion", layout="8 8 again again pool 8x1 again")
+    model = build("champion", layout="8 8 again again pool again 8x1 again")
     layers = rows(model)
     convolutions = [layer for layer in layers if layer.name.startswith("Conv2d")]
-    assert [layer.parameters for layer in convolutions] == [72, 576, 0, 0, 64, 0]
-    assert [layer.multiply_accumulates for layer in convolutions[1:4]] == [576 * 28 * 28] * 3
+    assert [layer.parameters for layer in convolutions] == [72, 576, 0, 0, 0, 64, 0]
+    assert [layer.multiply_accumulates for layer in convolutions[1:5]] == [576 * 28 * 28] * 3 + [576 * 14 * 14]
     assert [layer.name for layer in convolutions[1:3]] == ["Conv2d 3x3", "Conv2d 3x3 again"]
     assert sum(layer.parameters for layer in layers) == count_parameters(model)
 

@@ -30,7 +30,7 @@ def mistakes(**data: Any) -> list[str]:
 
 
 def images_of(plan: Plan) -> dict[str, Any]:
-    return json.loads(build.texts(plan)["plan.json"])["images"]
+    return json.loads(build.texts(plan)["images.json"])
 
 
 def test_without_more_the_images_are_mnist_and_no_recipe_names_classes():

@@ -1,5 +1,6 @@
 """params.yaml: what is right becomes recipes, what is wrong is told all at once, a line each."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,13 @@ def test_a_missing_file_and_one_that_is_no_text_are_one_line(tmp_path: Path):
     (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"^params\.yaml: is not UTF-8 text$"):
         params.load(tmp_path / "params.yaml", ARCHITECTURES, count)
+
+
+def test_champions_are_variants_each_once(tmp_path: Path):
+    assert load(tmp_path, GOOD).champions == []
+    plan = load(tmp_path, changed(champions=["second"]))
+    assert json.loads(plan.files()["plan.json"])["champions"] == ["second"]
+    assert mistakes(tmp_path, changed(champions=["frist", "second", "second"])) == [
+        "params.yaml: champions: there is no variant 'frist'; allowed: first, second; did you mean first?",
+        "params.yaml: champions: 'second' given twice; allowed is each name once",
+    ]

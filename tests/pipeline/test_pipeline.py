@@ -53,6 +53,22 @@ def test_training_again_gives_the_same_lock(checkout: Checkout):
 
 
 @pytest.mark.slow
+def test_a_champion_is_tested_on_other_images_and_leaves_no_trace_when_it_is_none(checkout: Checkout):
+    before = (checkout.folder / "dvc.lock").read_bytes()
+    checkout.edit("params.yaml", "champions: []", f"champions: [{ONE}]")
+    assert checkout.repro() == ["configure", f"robustness@{ONE}", "report"]
+    assert json.loads((checkout.folder / "metrics/summary.json").read_text())[ONE]["parameters"] == 6290
+    assert f"| `{ONE}` |" in (checkout.folder / "reports/model_card.md").read_text()
+    assert checkout.repro() == []
+    checkout.edit("params.yaml", f"champions: [{ONE}]", "champions: []")
+    checkout.repro()
+    assert not (checkout.folder / f"results/robustness/{ONE}.json").exists()
+    checkout.run("mnist-study", "tidy", "--delete")
+    assert (checkout.folder / "dvc.lock").read_bytes() == before
+    assert checkout.git_status() == ""
+
+
+@pytest.mark.slow
 def test_an_edited_architecture_retrains_only_its_variants(checkout: Checkout):
     checkout.edit("src/mnist_study/architectures/one_pool.py", "def build(", "# edited\ndef build(")
     ran = checkout.repro()

@@ -103,7 +103,7 @@ def test_a_copy_for_other_images_passes_its_first_run_and_tests(copy: Checkout):
     edit(copy, data=data | kuzushiji)
     copy.run("dvc", "repro", "configure")
     assert kuzushiji["sources"][0] in (copy.folder / "build/data.json").read_text()
-    assert f'"{kuzushiji["classes"][-1]}"' in (copy.folder / "build/plan.json").read_text()
+    assert f'"{kuzushiji["classes"][-1]}"' in (copy.folder / "build/images.json").read_text()
 
 
 def in_another_remote(copy: Checkout) -> None:

@@ -58,7 +58,7 @@ def files(tmp_path_factory):
 
 def make(root):
     target = {"accuracy": 99.4, "epochs": 20, "parameters": 20000}
-    put(root / "build/plan.json", {"target": target, "variants": list(STUDY), "images": {}})
+    put(root / "build/plan.json", {"target": target, "variants": list(STUDY), "champions": []})
     network = replace(NETWORK, architecture="vanilla", options={}, variants=tuple(STUDY))
     (root / "build/networks.json").write_text(networks.to_json([network]))
     for name, (batch_size, curves) in STUDY.items():
@@ -78,16 +78,16 @@ def make(root):
 
 
 def gather(root, only=None):
-    target, names, images = outcomes.read_plan(root / "build/plan.json")
+    plan = outcomes.read_plan(root / "build/plan.json")
     return outcomes.gather(
-        target,
-        only or names,
-        images,
+        replace(plan, variants=only or plan.variants),
+        outcomes.Images(),
         recipes=root / "build/recipes",
         networks=root / "build/networks.json",
         training=root / "results/training",
         evaluation=root / "results/evaluation",
-        published=PUBLISHED,
+        robustness=root / "results/robustness",
+        reference=PUBLISHED.parent,
     )
 
 

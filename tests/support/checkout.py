@@ -26,6 +26,7 @@ schedulers:
   one_cycle: {pct_start: 0.3, div_factor: 25, final_div_factor: 10000}
 augmentations:
   rotate: {rotation: 7}
+champions: []
 variants:
   two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64,
                              engine: fast}

@@ -1,8 +1,8 @@
 """Champion: convolutions with batch norm and ReLU, pooled where `layout` says, global average, linear.
 
 Not in the study. `layout` is the widths of the padded 3x3 convolutions in their order, with `x1` after that of a 1x1
-convolution, `again` for the convolution before once more, by the same filters and with a norm of its own, and `pool`
-for each halving by maximum.
+convolution, `again` for the convolution before once more, by the same filters and with a norm of its own, also behind
+a `pool`, which stands for each halving by maximum.
 """
 
 from torch import nn
@@ -31,7 +31,7 @@ def build(*, layout: str = "10 16 pool 16 24 pool 24 24", classes: int = 10) -> 
 
 
 def _convolution_before(layers: list[nn.Module]) -> nn.Conv2d:
-    last = layers[-3] if len(layers) >= 3 else None
-    if isinstance(last, nn.Conv2d) and last.in_channels == last.out_channels:
-        return last
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    if convolutions and convolutions[-1].in_channels == convolutions[-1].out_channels:
+        return convolutions[-1]
     raise ValueError("layout: 'again' given; allowed only after a convolution that keeps the number of channels")

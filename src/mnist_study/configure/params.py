@@ -31,15 +31,16 @@ class Plan:
     data: Data
     policies: dict[str, Augmentation]
     recipes: list[Recipe]
+    champions: list[str]
 
     def files(self) -> dict[str, str]:
         """Give the text of every file that the other stages read, by its path."""
         variants = [recipe.variant for recipe in self.recipes]
         study = self.data.is_mnist and len(self.data.classes) == 10
-        images = {"side": self.data.side, "classes": self.data.classes, "study": study}
         contents = {
             "data.json": self.data.to_download(),
-            "plan.json": {"target": self.target.model_dump(), "variants": variants, "images": images},
+            "images.json": {"side": self.data.side, "classes": self.data.classes, "study": study},
+            "plan.json": {"target": self.target.model_dump(), "variants": variants, "champions": self.champions},
             **{f"policies/{name}.json": {"ranges": policy.ranges()} for name, policy in self.policies.items()},
         }
         texts = {path: json.dumps(content, indent=2, sort_keys=True) + "\n" for path, content in contents.items()}
@@ -73,6 +74,7 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
         mistakes += [explain(detail, Params) for detail in error.errors()]
     mistakes += _sources_of_mnist(data) if data else []
     mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
+    mistakes += _unfit_champions(params) if params else []
     images = {"side": data.side, "classes": len(data.classes)} if data else {}
     count = cache(lambda architecture, options: count_parameters(architecture, dict(options), **images))
     variants: dict[str, Variant] = {}
@@ -99,7 +101,7 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
         told = dict.fromkeys(mistakes)  # a default's mistake comes with every variant
         raise UserError("\n".join(one_line(f"{file}: {mistake}") for mistake in told))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
-    return Plan(params.target, params.data, params.augmentations, recipes)
+    return Plan(params.target, params.data, params.augmentations, recipes, params.champions)
 
 
 def _section(raw: dict[str, Any], name: str, kind: type[Kind]) -> Kind | None:
@@ -132,6 +134,18 @@ def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
         if twin != name:
             mistakes.append(f"{section}.{name}: differs from {twin} in capitals only, so their files may be the same")
     return mistakes
+
+
+def _unfit_champions(params: Params) -> list[str]:
+    """List the champions that are no variants, or stand there twice."""
+    given = params.champions
+    mistakes = [
+        f"champions: there is no variant {shown(name)}{allowed(name, list(params.variants))}"
+        for name in given
+        if name not in params.variants
+    ]
+    twice = sorted({name for name in given if given.count(name) > 1})
+    return mistakes + [f"champions: {shown(name)} given twice; allowed is each name once" for name in twice]
 
 
 def _known_defaults(raw: dict[str, Any]) -> dict[str, Any]:

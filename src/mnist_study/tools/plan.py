@@ -34,10 +34,10 @@ def show(overrides: Sequence[str]) -> None:
     reasons = stale.stale(dvc.status(), locked, configured, variants)
     if overrides:
         reasons.setdefault("configure", ["`params.yaml` changed"])
-    for name in variants:
-        if f"train@{name}" not in locked:
-            reasons.setdefault(f"train@{name}", ["has not run"])
-            reasons.setdefault(f"evaluate@{name}", ["has not run"])
+    stages = [f"{kind}@{name}" for name in variants for kind in ("train", "evaluate")]
+    for stage in [*stages, *(f"robustness@{name}" for name in checked.champions)]:
+        if stage not in locked:
+            reasons.setdefault(stage, ["has not run"])
     following = stale.following(reasons, locked, variants)
     if not reasons:
         print("Nothing would run.")

@@ -5,6 +5,7 @@ Its recipe and its results hold its name, so DVC alone would train it again. Its
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ MODELS, KEPT, RECORDED = Path("models"), Path("metrics/trained_on.json"), Path("
 def rename(old: str, new: str) -> None:
     """Give the variant `old` the name `new` in params.yaml, dvc.lock and its results; `report` is left to run.
 
-    Raises UserError where it has no valid results, and where `new` is taken or no name; then all is as before.
+    So is a champion's test of robustness. Raises UserError where the variant has no valid results, and where `new` is
+    taken or no name; then all is as before.
     """
     before, lock = PARAMS.read_text(), LOCK.read_bytes() if LOCK.exists() else b""
     after = renamed(before, old, new)
@@ -66,8 +68,14 @@ def renamed(text: str, old: str, new: str) -> str:
     number, column = YAML().load(text)["variants"].lc.key(old)
     lines = text.splitlines(keepends=True)
     lines[number] = lines[number][:column] + lines[number][column:].replace(old, new, 1)
+    lines = [_with_champion(line, old, new) for line in lines]
     build.check(YAML(typ="safe", pure=True).load("".join(lines)), PARAMS.name)
     return "".join(lines)
+
+
+def _with_champion(line: str, old: str, new: str) -> str:
+    """Rename it in the list `champions`, which stands in one line."""
+    return re.sub(rf"\b{re.escape(old)}(?![\w-])", new, line) if line.startswith("champions:") else line
 
 
 def _copy_results(old: str, new: str) -> None:

@@ -11,6 +11,7 @@ from mnist_study.report.figures import (
     card,
     confusion,
     forest_plot,
+    front,
     learning_curves,
     missed,
     network_diagram,
@@ -21,10 +22,12 @@ from mnist_study.report.figures.forest_plot import Bar
 from mnist_study.report.figures.learning_curves import Curve
 from mnist_study.report.figures.missed import Missed
 from mnist_study.report.figures.scatter_plots import Point, Star
+from mnist_study.report.results.outcomes import Elsewhere
 from tests.support.studies import NETWORK
 
 POINTS = [Point("vanilla", 9186, 99.3, 99.35), Point("dropout", 9178, 99.2, 99.4), Point("one_pool", 6290, 99.4, 99.3)]
 STAR = Star("champion", 18_000, 99.6, (99.57, 99.63))
+SMALL = Star("small", 900, 98.9, (98.7, 99.1))
 DIGIT = Missed(np.full((28, 28), 255, np.uint8), place=3, label="4", answer="9", missed_percent=75.0)
 BAR = Bar("batch size 64", published=(0.06, 0.02, 0.1), ours=(0.05, 0.03, 0.07))
 
@@ -38,6 +41,7 @@ def draw(name):
         "one epoch": lambda: learning_curves.learning_curves(
             {"a": [Curve("step", [98.0])], "b": [Curve("b", [98.1])]}, 99.4
         ),
+        "front": lambda: front.front([STAR, SMALL], POINTS, [Elsewhere("theirs", 700, 98.0)], 99.4),
         "effects": lambda: forest_plot.effects({"Tables 1 to 4": [BAR], "Tables 5 and 6": [BAR, BAR]}),
         "published effects": lambda: forest_plot.effects(
             {"Tables 1 to 4": [Bar("batch size 64", BAR.published, None)]}
@@ -51,7 +55,7 @@ def draw(name):
 
 
 NAMES = ["against_published", "parameters", "only a star", "curves", "one epoch", "effects", "published effects"]
-NAMES += ["confusion", "digits", "one digit", "network"]
+NAMES += ["confusion", "digits", "one digit", "network", "front"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,6 +88,11 @@ def test_a_star_stands_at_its_own_number_of_parameters():
     axes = Figure().subplots()
     scatter_plots._draw_star(axes, STAR, lowest=99.0)
     assert np.asarray(axes.lines[0].get_xdata()).tolist() == [18_000, 18_000]
+
+
+def test_the_front_names_champions_with_their_accuracy_and_what_others_report():
+    svg = draw("front").decode()
+    assert all(f">{text}<" in svg for text in ("champion, 99.60", "small, 98.90", "theirs", "98.0"))
 
 
 def test_networks_of_nearly_equal_size_are_drawn_side_by_side():

@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from mnist_study.report import page
 from mnist_study.report.analysis import claims, effects
@@ -178,3 +179,31 @@ def test_networks_with_other_options_have_other_titles():
     text = networks_page([NETWORK, replace(NETWORK, options={})])
     assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["network_1", "network_2"]
     assert re.findall(r"^## (.*)$", text, re.M) == ["made_up, dropout 0.04", "made_up"]
+
+
+def test_the_model_card_lists_every_network_of_the_champions_and_their_limits():
+    results = whole_study(scattered, only=[], best=CHAMPION, other=[99.0])
+    conditions = [
+        {"change": "as they are", "images": 2500, "accuracies": CHAMPION},
+        {"change": "turned", "images": 2500, "accuracies": [90.0, 91.0, 92.0]},
+    ]
+    assert "model_card.md" not in write_without_study(results)
+    best = replace(results.outcomes["best"], robustness=conditions)
+    named = replace(results, outcomes=results.outcomes | {"best": best}, champions=["best"])
+    card = write_without_study(named)["model_card.md"]
+    head = yaml.safe_load(card.split("---\n")[1])
+    (model,) = head["model-index"]
+    assert (model["name"], model["results"][0]["metrics"]) == ("best", [{"type": "accuracy", "value": 0.996}])
+    assert rows(card)["best"][-1] == "99.50, 99.60, 99.70"
+    assert rows(card)["as they are"] == ["as they are", "2,500", "99.60"]
+    assert rows(card)["turned"] == ["turned", "2,500", "91.00"]
+    assert "`other`" not in card
+
+
+def test_a_model_card_of_other_images_says_nothing_of_mnist():
+    results = whole_study(scattered, only=[], best=CHAMPION)
+    images = Images(classes=("shirt", "shoe"), study=False)
+    card = write_without_study(replace(results, images=images, champions=["best"]))["model_card.md"]
+    assert "one of shirt, shoe" in card
+    assert "MNIST" not in card
+    assert "digit" not in card.split("---\n", 2)[2]

@@ -34,9 +34,7 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
     rows = [{"seed": seed, "test_accuracy": 10.0 + seed} for seed in exact.seeds]
     texts = {
         "dvc.yaml": "",
-        "build/plan.json": json.dumps(
-            {"target": {"accuracy": 99.4, "epochs": 20, "parameters": 20000}, "variants": ["tiny"], "images": IMAGES}
-        ),
+        "build/images.json": json.dumps(IMAGES),
         "metrics/variants.json": json.dumps({"tiny": {"test_accuracy": 10.5}}),
         "build/recipes/tiny.json": exact.to_json(),
         "results/evaluation/tiny.json": json.dumps({"parameters": 6290, "replicas": rows}),

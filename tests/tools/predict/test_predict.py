@@ -22,7 +22,6 @@ from mnist_study.tools.golden import made
 from mnist_study.tools.predict import answer, digit, picture, source
 from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, table
 
-TARGET = {"accuracy": 99.4, "epochs": 20, "parameters": 20000}
 MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
 VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
 POLICY = {"mean": 0.13, "sd": 0.31, "ranges": {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES}}
@@ -33,7 +32,7 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
     """A checkout with one variant of two untrained networks, and two pictures in its folder `mine`."""
     texts = {
         "dvc.yaml": "",
-        "build/plan.json": json.dumps({"target": TARGET, "variants": ["tiny"], "images": MNIST}),
+        "build/images.json": json.dumps(MNIST),
         "metrics/variants.json": json.dumps(VARIANTS),
         "build/recipes/tiny.json": recipe.to_json(),
         f"data/transforms/{recipe.augmentation}.json": json.dumps(POLICY),
@@ -131,11 +130,10 @@ def test_of_many_classes_those_that_a_picture_may_show_have_a_column(capsys: pyt
 
 
 def test_a_picture_is_made_as_large_as_the_images(project: Path, capsys: pytest.CaptureFixture[str]):
-    path, told = project / "build/plan.json", []
+    path, told = project / "build/images.json", []
     for side in (28, 40):
         assert digit.as_mnist(picture.read(Path("one.png")), side).shape == (side, side)
-        plan = json.loads(path.read_text())
-        path.write_text(json.dumps(plan | {"images": MNIST | {"side": side}}))
+        path.write_text(json.dumps(MNIST | {"side": side}))
         predict(["one.png"], json_wanted=True)
         told.append(json.loads(capsys.readouterr().out)["pictures"][0]["probabilities"])
     assert told[0] != told[1]  # the network saw another image
@@ -221,7 +219,7 @@ def test_without_a_picture_that_can_be_read_no_network_is_loaded(
         ("data/transforms/rotate.json", None, "rotate.json: missing; `dvc pull --allow-missing` restores it"),
         ("metrics/variants.json", None, "variants.json: missing; `dvc repro` restores it"),
         ("build/recipes/tiny.json", None, "`dvc repro configure` has not run"),
-        ("build/plan.json", None, "plan.json: cannot be read (No such file or directory); `dvc repro` makes it"),
+        ("build/images.json", None, "images.json: cannot be read (No such file or directory); `dvc repro` makes it"),
         (
             "dvc.yaml",
             None,

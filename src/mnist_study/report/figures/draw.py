@@ -6,7 +6,15 @@ from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.differences import Difference
 from mnist_study.report.analysis.factorial import Fit
 from mnist_study.report.analysis.rows import against_published, noises, own_interval, verdict
-from mnist_study.report.figures import confusion, forest_plot, learning_curves, missed, network_diagram, scatter_plots
+from mnist_study.report.figures import (
+    confusion,
+    forest_plot,
+    front,
+    learning_curves,
+    missed,
+    network_diagram,
+    scatter_plots,
+)
 from mnist_study.report.figures.forest_plot import Bar, Value
 from mnist_study.report.figures.learning_curves import Curve
 from mnist_study.report.figures.missed import Missed
@@ -21,14 +29,17 @@ GALLERY = 40  # images at most, as the page says
 def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict[str, Fit]) -> dict[str, bytes]:
     """Draw the figures as SVG, by name; a figure with nothing to show is left out."""
     points, goal = _points(results), results.target
+    own = [outcome for outcome in results.outcomes.values() if not outcome.published]
     best = results.outcomes[results.leaderboard()[0]]
     finals = [metrics.curve(row.training)[-1] for row in results.rows().values()]
     title = f"{best.recipe.variant}, seed {best.evaluation['replicas'][0]['seed']}"
     pictures = {
-        "parameters": scatter_plots.parameters(points, _stars(results), goal.accuracy, goal.parameters),
+        "parameters": scatter_plots.parameters(points, _stars(own), goal.accuracy, goal.parameters),
         "learning_curves": learning_curves.learning_curves(panels(results), goal.accuracy, finals),
         "confusion": confusion.confusion(best.evaluation["replicas"][0]["confusion"], results.images.classes, title),
     }
+    if results.champions:
+        pictures["front"] = front.front(_stars(results.best()), points, results.elsewhere, goal.accuracy)
     if published:
         pictures["effects"] = forest_plot.effects(_bars(published, ours))
     if points:
@@ -74,11 +85,9 @@ def _points(results: Results) -> list[Point]:
     ]
 
 
-def _stars(results: Results) -> list[Star]:
+def _stars(outcomes: Sequence[Outcome]) -> list[Star]:
     return [
-        Star(name, outcome.metrics["parameters"], outcome.metrics["test_accuracy"], own_interval(outcome))
-        for name, outcome in results.outcomes.items()
-        if not outcome.published
+        Star(o.recipe.variant, o.metrics["parameters"], o.metrics["test_accuracy"], own_interval(o)) for o in outcomes
     ]
 
 

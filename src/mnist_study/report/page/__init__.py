@@ -12,10 +12,16 @@ from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Fit
 from mnist_study.report.analysis.intervals import seed_noise, wilson
 from mnist_study.report.analysis.rows import noises, own_interval
-from mnist_study.report.page import claim_tables, network_tables, probability_table, published_tables, target
+from mnist_study.report.page import (
+    claim_tables,
+    model_card,
+    network_tables,
+    probability_table,
+    published_tables,
+    target,
+)
 from mnist_study.report.page.markdown import accuracy, anchor, count, interval
 from mnist_study.report.page.oddities import oddities
-from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.report.results.misses import Misses
 from mnist_study.report.results.outcomes import Results
 
@@ -26,6 +32,8 @@ FUNCTIONS = (  # that the templates call by these names
     claim_tables.effect_table,
     claim_tables.interactions,
     claim_tables.size,
+    model_card.limits_table,
+    model_card.seeds_table,
     network_tables.layers_table,
     network_tables.networks_table,
     network_tables.title,
@@ -57,10 +65,13 @@ def write(
         "our_fits": ours,
         "figures": figures,
     }
-    return {
+    pages = {
         "study.md": _with_contents(_tidy(environment.get_template("study.md.j2").render(facts))),
         "networks.md": _tidy(environment.get_template("networks.md.j2").render(networks=results.networks)),
     }
+    if results.champions:
+        pages["model_card.md"] = _tidy(environment.get_template("model_card.md.j2").render(facts))
+    return pages
 
 
 def _environment() -> Environment:
@@ -99,7 +110,7 @@ def _facts(results: Results, misses: Misses) -> dict[str, Any]:
         "summary": results.summary()["study"],
         "best": best,
         "own": {name: outcome for name, outcome in results.outcomes.items() if not outcome.published},
-        "has_champion": bool(set(CHAMPIONS) & results.outcomes.keys()),
+        "has_champion": bool(results.champions),
         "goal": f"{goal:.2f}",
         "designs": DESIGNS,
         "noise": seed_noise(outcome.accuracies for outcome in results.rows().values()),

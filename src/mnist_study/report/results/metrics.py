@@ -10,7 +10,6 @@ from statistics import fmean, stdev
 from typing import Any
 
 SCHEMA_VERSION = 1
-CHAMPIONS = ("champion", "champion_10k")
 
 Metrics = dict[str, Any]
 
@@ -48,7 +47,9 @@ def curve(training: Metrics) -> list[float]:
     return [_accuracy(row["test_accuracy"] for row in rows) for rows in epochs]
 
 
-def summary(variants: dict[str, Metrics], published: dict[str, float], target: float) -> Metrics:
+def summary(
+    variants: dict[str, Metrics], published: dict[str, float], target: float, champions: Iterable[str] = ()
+) -> Metrics:
     """Summarise this run: the variants, in their order, that are rows of the study, and the champions.
 
     `published` holds test accuracies by row. Without rows the counts are 0, and the means and the best row are left
@@ -73,7 +74,6 @@ def summary(variants: dict[str, Metrics], published: dict[str, float], target: f
         }
     whole: Metrics = {"schema_version": SCHEMA_VERSION, "study": study}
     kept = ("test_accuracy", "parameters", "seeds")
-    champions = [name for name in CHAMPIONS if name in variants]
     return whole | {name: {"variant": name} | {key: variants[name][key] for key in kept} for name in champions}
 
 

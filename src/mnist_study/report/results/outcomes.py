@@ -34,6 +34,15 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """The target, the variants' names in the order of params.yaml, and those of the champions among them."""
+
+    target: Target
+    variants: Sequence[str]
+    champions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Published:
     """One row of the published tables; accuracies in percent."""
 
@@ -61,10 +70,20 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """What others report of a network on MNIST's test images, in percent: mostly one training, the best of several."""
+
+    name: str
+    parameters: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One variant: its recipe, the contents of its training and evaluation files, and its metrics.
 
-    `published` is its row of the study; None where the variant is not a row.
+    `published` is its row of the study; None where the variant is not a row. `robustness` lists, for a champion, the
+    changes of the images: `change`, number of `images`, and `accuracies` in percent, one a seed.
     """
 
     recipe: Recipe
@@ -72,6 +91,7 @@ class Outcome:
     evaluation: dict[str, Any]
     metrics: dict[str, Any]
     published: Published | None
+    robustness: Sequence[dict[str, Any]] = ()
 
     @property
     def accuracies(self) -> list[float]:
@@ -96,10 +116,16 @@ class Results:
     published: dict[str, Published]
     networks: list[Network]
     images: Images = Images()
+    champions: Sequence[str] = ()
+    elsewhere: Sequence[Elsewhere] = ()
 
     def rows(self) -> dict[str, Outcome]:
         """Give the variants that are rows of the study."""
         return {name: outcome for name, outcome in self.outcomes.items() if outcome.published}
+
+    def best(self) -> list[Outcome]:
+        """Give the champions."""
+        return [self.outcomes[name] for name in self.champions]
 
     def variants(self) -> dict[str, dict[str, Any]]:
         """Give the metrics of every variant."""
@@ -115,19 +141,24 @@ class Results:
     def summary(self) -> dict[str, Any]:
         """Give the metrics of this run as a whole."""
         published = {name: self.published[name].test_accuracy for name in self.rows()}
-        return metrics.summary(self.variants(), published, self.target.accuracy)
+        return metrics.summary(self.variants(), published, self.target.accuracy, self.champions)
 
     def leaderboard(self) -> list[str]:
         """List the variants by falling test accuracy; equal ones stay in order."""
         return sorted(self.outcomes, key=lambda name: -self.outcomes[name].metrics["test_accuracy"])
 
 
-def read_plan(path: Path) -> tuple[Target, list[str], Images]:
-    """Read target, variants' names and images, as `configure` wrote them; raises UserError without a name."""
+def read_plan(path: Path) -> Plan:
+    """Read what `configure` wrote; raises UserError where it names no variant."""
     plan = _read(path)
     if not plan["variants"]:
         raise UserError(f"{path}: names no variant, so there is nothing to report")
-    return Target(**plan["target"]), plan["variants"], Images(**plan["images"])
+    return Plan(Target(**plan["target"]), plan["variants"], plan["champions"])
+
+
+def read_images(path: Path) -> Images:
+    """Read what `configure` wrote of the images."""
+    return Images(**_read(path))
 
 
 def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path]:
@@ -137,7 +168,7 @@ def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path
     """
     kept = set(names)
     entries = [entry for folder in folders if folder.is_dir() for entry in sorted(folder.iterdir())]
-    leftovers = [entry for entry in entries if entry.stem not in kept]
+    leftovers = [entry for entry in entries if entry.stem not in kept and entry.name != ".gitkeep"]
     for entry in leftovers:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
@@ -147,25 +178,25 @@ def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path
 
 
 def gather(
-    target: Target,
-    names: Iterable[str],
+    plan: Plan,
     images: Images,
     *,
     recipes: Path,
     networks: Path,
     training: Path,
     evaluation: Path,
-    published: Path,
+    robustness: Path,
+    reference: Path,
 ) -> Results:
-    """Read `<name>.json` of each variant in three folders, what the networks are, and the published table, a CSV file.
+    """Read `<name>.json` of each variant in four folders, what the networks are, and the tables of others' results.
 
     Only the named files are read, so a removed variant's are ignored. Raises UserError
     naming a file that is missing, no JSON or of another variant.
     """
-    rows, described = read_published(published) if images.study else {}, network_file.read(networks)
+    rows, described = read_published(reference / "published.csv") if images.study else {}, network_file.read(networks)
     network_of = {variant: network for network in described for variant in network.variants}
     outcomes = {}
-    for name in names:
+    for name in plan.variants:
         recipe = Recipe.read(recipes / f"{name}.json")
         row = rows.get(name)
         trained, evaluated = (_read(folder / f"{name}.json", of=name) for folder in (training, evaluation))
@@ -173,11 +204,13 @@ def gather(
             recipe=recipe,
             training=trained,
             evaluation=evaluated,
-            metrics=metrics.of_variant(trained, evaluated, target.accuracy),
+            metrics=metrics.of_variant(trained, evaluated, plan.target.accuracy),
             published=row if row and row.matches(recipe, network_of[name]) else None,
+            robustness=_read(robustness / f"{name}.json", of=name)["conditions"] if name in plan.champions else (),
         )
     compared = any(outcome.published for outcome in outcomes.values())
-    return Results(target, outcomes, rows if compared else {}, described, images)
+    elsewhere = read_elsewhere(reference / "elsewhere.csv") if images.study else []
+    return Results(plan.target, outcomes, rows if compared else {}, described, images, plan.champions, elsewhere)
 
 
 def read_published(path: Path) -> dict[str, Published]:
@@ -198,6 +231,12 @@ def read_published(path: Path) -> dict[str, Published]:
             )
             for row in csv.DictReader(file)
         }
+
+
+def read_elsewhere(path: Path) -> list[Elsewhere]:
+    """Read the results of others."""
+    with path.open(newline="") as file:
+        return [Elsewhere(row["name"], int(row["parameters"]), float(row["accuracy"])) for row in csv.DictReader(file)]
 
 
 def _read(path: Path, of: str | None = None) -> dict[str, Any]:

@@ -66,5 +66,7 @@ def wanted(top: Path, stage: str) -> bool:
 
 def wanted_by(params: str, stage: str) -> bool:
     """Tell whether this text of params.yaml names the stage's variant or policy, if it has any."""
-    name = stage.partition("@")[2]
+    kind, _, name = stage.partition("@")
+    if kind == "robustness":
+        return re.search(rf"^champions:.*\b{re.escape(name)}(?![\w-])", params, re.M) is not None
     return not name or re.search(rf"^\s+{re.escape(name)}:", params, re.M) is not None

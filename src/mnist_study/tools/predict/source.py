@@ -9,9 +9,9 @@ from typing import Any
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
-from mnist_study.report.results.metrics import CHAMPIONS
-from mnist_study.report.results.outcomes import Images, read_plan
+from mnist_study.report.results.outcomes import Images, read_images
 
+CHAMPION = "champion"  # whose networks answer where none are named
 RECIPE, POLICY, IMAGES = "recipe.json", "policy.json", "images.json"  # in an exported folder, beside the weights
 
 
@@ -45,7 +45,7 @@ def in_checkout(variant: str | None) -> Source:
     chosen, why = choose(results, variant)
     recipe = Recipe.read(top / "build/recipes" / f"{chosen}.json")
     policy = _existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing")
-    return Source(recipe, policy, read_plan(top / "build/plan.json")[2], top / "models" / chosen, why)
+    return Source(recipe, policy, read_images(top / "build/images.json"), top / "models" / chosen, why)
 
 
 def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tuple[str, str]:
@@ -61,10 +61,10 @@ def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tupl
         raise UserError(f"--variant: {given!r} given; allowed are the names in metrics/variants.json{meant}")
     if not variants:
         raise UserError("metrics/variants.json: names no variant; `dvc repro` trains them")
-    if CHAMPIONS[0] in variants:
-        return CHAMPIONS[0], "the default"
+    if CHAMPION in variants:
+        return CHAMPION, "the default"
     best = max(variants, key=lambda name: variants[name]["test_accuracy"])
-    return best, f"the best in metrics/variants.json, where there is no {CHAMPIONS[0]} yet"
+    return best, f"the best in metrics/variants.json, where there is no {CHAMPION} yet"
 
 
 def checkout() -> Path:

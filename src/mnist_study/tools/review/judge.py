@@ -9,7 +9,6 @@ import numpy as np
 
 from mnist_study.report.analysis.differences import holm
 from mnist_study.report.analysis.intervals import TEST_IMAGES, Noise, seed_noise
-from mnist_study.report.results.metrics import CHAMPIONS
 from mnist_study.tools.review import noise
 from mnist_study.tools.review.comparison import Change
 from mnist_study.tools.review.noise import Spread
@@ -72,7 +71,7 @@ class Judge:
     def headline(self, change: Change) -> Change:
         """Test the mean over the rows, if both sides have the same rows, and a champion's accuracy."""
         section, _, key = change.key.partition(".")
-        if section in CHAMPIONS and key == "test_accuracy" and None not in (change.before, change.after):
+        if section in self.after.variants and key == "test_accuracy" and None not in (change.before, change.after):
             return self.accuracy(replace(change, variant=section))
         if change.key != MEAN:
             return change

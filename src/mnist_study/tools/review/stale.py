@@ -61,7 +61,7 @@ def alive(locked: Stages, variants: Collection[str]) -> Stages:
     return {
         stage: lock
         for stage, lock in locked.items()
-        if stage.partition("@")[0] not in ("train", "evaluate") or stage.partition("@")[2] in variants
+        if stage.partition("@")[0] not in ("train", "evaluate", "robustness") or stage.partition("@")[2] in variants
     }
 
 

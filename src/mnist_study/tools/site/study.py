@@ -33,16 +33,16 @@ class Study:
 
 def read() -> Study:
     """Read the checkout in which this runs; raises UserError where metrics/ is not what its results give."""
-    target, names, images = outcomes.read_plan(Path("build/plan.json"))
+    images = outcomes.read_images(Path("build/images.json"))
     results = outcomes.gather(
-        target,
-        names,
+        outcomes.read_plan(Path("build/plan.json")),
         images,
         recipes=Path("build/recipes"),
         networks=Path("build/networks.json"),
         training=Path("results/training"),
         evaluation=Path("results/evaluation"),
-        published=Path("reference/published.csv"),
+        robustness=Path("results/robustness"),
+        reference=Path("reference"),
     )
     labels = misses.read(results.confusions(), PREDICTIONS, MNIST, images.side).labels
     results = probabilities.measured(results, labels, PREDICTIONS)

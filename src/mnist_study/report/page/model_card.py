@@ -1,0 +1,36 @@
+"""What the model card lists of the champions: each network's accuracy, and the limits."""
+
+from statistics import fmean
+
+from mnist_study.report.analysis.rows import own_interval
+from mnist_study.report.page.markdown import accuracy, interval, table
+from mnist_study.report.results.outcomes import Results
+
+
+def seeds_table(results: Results) -> str:
+    """List the champions with mean, interval and each seed's accuracy."""
+    header = ("variant", "parameters", "mean ± standard deviation", "95 % interval of the mean", "each network")
+    lines = [
+        (
+            *(f"`{outcome.recipe.variant}`", f"{outcome.metrics['parameters']:,}", accuracy(outcome)),
+            interval(own_interval(outcome), ".3f"),
+            ", ".join(f"{each:.2f}" for each in outcome.accuracies),
+        )
+        for outcome in results.best()
+    ]
+    return table(header, lines)
+
+
+def limits_table(results: Results) -> str:
+    """Give the mean accuracy of each champion on the images of each kind."""
+    champions = results.best()
+    header = ("images", "number", *(f"`{outcome.recipe.variant}`" for outcome in champions))
+    lines = [
+        (
+            conditions[0]["change"],
+            f"{conditions[0]['images']:,}",
+            *(f"{fmean(c['accuracies']):.2f}" for c in conditions),
+        )
+        for conditions in zip(*(outcome.robustness for outcome in champions), strict=True)
+    ]
+    return table(header, lines)

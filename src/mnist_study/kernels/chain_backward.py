@@ -101,7 +101,7 @@ def sums(*, relu: bool, drops: bool, pools: bool) -> Description:
     """
     chain, gradient = Chain(relu=relu, drops=drops), Stored("gradient")
     numbers, out, side = hl.Func("numbers"), hl.Func("out"), chain.q.side
-    column, both, nothing = 2 * PAIR + TWO, hl.Var("both"), hl.cast(I16, 0)
+    column, nothing = 2 * PAIR + TWO, hl.cast(I16, 0)
     if pools:
         opened = Opened(chain, gradient, pools=True)
         integer = hl.cast(I16, opened.pooled_integer(hl.min(column, side - 1), ROW, CHANNEL))
@@ -119,12 +119,9 @@ def sums(*, relu: bool, drops: bool, pools: bool) -> Description:
     sums_ = Sums(numbers, chain.q.numbers, side)
     out[LANE, CHANNEL, BLOCK] = tuple(sums_.parts)
     out.bound(LANE, 0, LANES).vectorize(LANE, LANES).parallel(BLOCK)
-    if relu or drops or pools:
+    if pools or drops:  # else it is little work, less than to store it
         numbers.compute_at(out, CHANNEL).bound_extent(TWO, 2).reorder_storage(*AT).reorder(*AT)
-    if pools or drops:
         numbers.vectorize(LANE, LANES).unroll(TWO)
-    elif relu:
-        numbers.fuse(TWO, LANE, both).vectorize(both, 2 * LANES)
     sums_.compute_at(out, CHANNEL)
     return out, [*chain.arguments(), *gradient.arguments()]
 

@@ -69,6 +69,8 @@ def _merge(day: Day, other: str) -> str:
         else:
             for name in unmerged:
                 _keep(day.here, name, side)
+            if side == "theirs":
+                do(day.here, "git", "checkout", "MERGE_HEAD", "--", "metrics/trained_on.json")
             do(day.here, "git", "commit", "--quiet", "--no-edit")
     do(day.here, "dvc", "pull", "--quiet", "--allow-missing", "--force")
     return came if unmerged or "up to date" not in said.lower() else "nothing new"

@@ -50,7 +50,7 @@ def do(here: Checkout, *command: str, allowed: str = "(?!)") -> str:
     """Type a command; give what it prints. Raises AssertionError for a traceback, and for a failure not `allowed`."""
     done = here.run(*command, check=False)
     said = done.stdout + done.stderr
-    if "Traceback" in said or (done.returncode and not re.search(allowed, said)):
+    if "Traceback" in said or (done.returncode and not re.search(allowed, said, re.M)):
         raise AssertionError(f"{shlex.join(command)}: exit status {done.returncode}\n{said[-4000:]}")
     return said
 
@@ -80,6 +80,8 @@ def begin(folder: Path, finished: Checkout, seed: int) -> Day:
     """Share the finished study by a bare repository, and clone that twice."""
     finished.run("git", "clone", "--quiet", "--bare", ".", str(folder / "origin.git"))
     both = [new_clone(folder / "origin.git", folder / name, finished.mnist) for name in ("ann", "bob")]
+    for here in both:
+        do(here, "dvc", "repro", "--quiet", "download")
     return Day(folder, Random(seed), both, both[0])
 
 

@@ -16,7 +16,7 @@ from mnist_study.core import files
 from mnist_study.core.errors import UserError
 from mnist_study.tools import dvc, lockfile
 
-PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
+PARAMS, LOCK, RECIPES = Path("params.yaml"), Path("dvc.lock"), Path("build/recipes")
 TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("training", "evaluation", "predictions"))
 MODELS, KEPT, RECORDED = Path("models"), Path("metrics/trained_on.json"), Path("build/trained_on")
 
@@ -31,7 +31,7 @@ def rename(old: str, new: str) -> None:
     if pids := dvc.running(Path()):
         raise UserError(f"DVC runs here (process {pids[0]}); run this again when that has ended")
     stages = [f"train@{old}", f"evaluate@{old}"]
-    if dvc.status(*stages):
+    if dvc.status(*stages) or not _recipe_was_run(old):
         raise UserError(
             f"variants.{old}: no valid results are here; `dvc checkout` restores them, or `dvc repro` makes them"
         )
@@ -68,6 +68,12 @@ def renamed(text: str, old: str, new: str) -> str:
     lines[number] = lines[number][:column] + lines[number][column:].replace(old, new, 1)
     build.check(YAML(typ="safe", pure=True).load("".join(lines)), PARAMS.name)
     return "".join(lines)
+
+
+def _recipe_was_run(name: str) -> bool:
+    """Tell whether the variant's recipe is the one that its results come from; DVC sees no edit before `configure`."""
+    recipe = next(recipe for recipe in build.read(PARAMS).recipes if recipe.variant == name)
+    return recipe.to_json() == (RECIPES / f"{name}.json").read_text()
 
 
 def _copy_results(old: str, new: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_study.tools import git, lockfile
+from mnist_study.tools.doctor import record
 from mnist_study.tools.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
@@ -32,10 +33,14 @@ def check_cache(top: Path) -> Iterator[Finding]:
 
 
 def check_restorable(top: Path) -> Iterator[Finding]:
-    """Tell the outs in dvc.lock that neither cache nor store holds: a run makes those again."""
+    """Tell the outs in dvc.lock that neither cache nor store holds: a run makes those again.
+
+    Entries of variants that are gone count for nothing, since no run makes theirs.
+    """
     lock = top / "dvc.lock"
     stages = lockfile.outs(lock.read_text(errors="replace")) if lock.exists() else {}
-    lost = [stage for stage, outs in stages.items() if not all(_held(top, md5) for _, md5 in outs if _kept(stage))]
+    named = {stage: outs for stage, outs in stages.items() if _kept(stage) and record.wanted(top, stage)}
+    lost = [stage for stage, outs in named.items() if not all(_held(top, md5) for _, md5 in outs)]
     if lost:
         cure = f"`git checkout -- {STORE}` where they were committed; else their author must run `dvc push` and commit"
         cure += f" {STORE}, or `dvc repro` makes them again"

@@ -83,16 +83,27 @@ def _copy_results(old: str, new: str) -> None:
     for folder in (TRAINING, EVALUATION):
         text = (folder / f"{old}.json").read_text()
         files.write(folder / f"{new}.json", text.replace(f'"variant": "{old}"', f'"variant": "{new}"').encode())
-    if entry := _trained_on().get(old):
-        md5 = hashlib.md5((TRAINING / f"{new}.json").read_bytes(), usedforsecurity=False).hexdigest()
-        files.write(RECORDED / f"{new}.json", json.dumps(entry | {"results_md5": md5}).encode())
+    if entry := _record(old):
+        entry["results_md5"] = _md5(TRAINING / f"{new}.json")
+        files.write(RECORDED / f"{new}.json", json.dumps(entry).encode())
 
 
-def _trained_on() -> dict[str, Any]:
+def _record(name: str) -> dict[str, Any] | None:
+    """Give what the variant's results were trained on; None where only that of other results is known."""
+    found = [_object(KEPT).get(name), _object(RECORDED / f"{name}.json")]
+    valid = (each for each in found if each and each.get("results_md5") == _md5(TRAINING / f"{name}.json"))
+    return next(valid, None)
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+        return json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
-        raise UserError(f"{KEPT}: not JSON ({error}); mend or delete it") from None
+        raise UserError(f"{path}: not JSON ({error}); mend or delete it") from None
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _remove_results(name: str) -> None:

@@ -48,7 +48,11 @@ def pull(day: Day) -> str:
 
 
 def merge(day: Day) -> str:
-    others = [name for name in branches(day.here) if name != branch_of(day.here)]
+    """Another branch, of this clone or as the other shared it."""
+    do(day.here, "git", "fetch", "--quiet", "origin")
+    known = day.here.run("git", "for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes").stdout.split()
+    own = branch_of(day.here)
+    others = [ref for ref in known if not ref.endswith((f"/{own}", "/HEAD"))]
     if not others:
         return ""
     day.here.commit()
@@ -114,7 +118,9 @@ def delete_branch(day: Day) -> str:
 
 def clone(day: Day) -> str:
     """Go on in a fresh clone; of a commit that was pushed with all results it trains nothing."""
-    here = new_clone(day.origin, day.folder / f"clone {day.number()}", day.here.mnist)
+    shared = day.here.run("git", "ls-remote", "--heads", "origin", branch_of(day.here)).stdout
+    folder = day.folder / f"clone {day.number()}"
+    here = new_clone(day.origin, folder, day.here.mnist, branch_of(day.here) if shared else "main")
     day.replace(here)
     if here.run("git", "rev-parse", "HEAD").stdout.strip() not in day.complete:
         return "git clone"
@@ -122,4 +128,4 @@ def clone(day: Day) -> str:
     assert not [stage for stage in ran if stage.startswith(("train", "evaluate"))], ran
     assert not stale(here)
     assert here.git_status() == "", here.git_status()
-    return f"git clone of all results: ran {', '.join(ran)}"
+    return f"git clone of {branch_of(here)} with all results: ran {', '.join(ran)}"

@@ -85,9 +85,9 @@ def begin(folder: Path, finished: Checkout, seed: int) -> Day:
     return Day(folder, Random(seed), both, both[0])
 
 
-def new_clone(origin: Path, folder: Path, mnist: Path) -> Checkout:
+def new_clone(origin: Path, folder: Path, mnist: Path, branch: str = "main") -> Checkout:
     """Clone as README says: results from the store, git's merge drivers registered."""
-    here = clone(origin, folder, "main", mnist)
+    here = clone(origin, folder, branch, mnist)
     do(here, "sh", REGISTER)
     do(here, "dvc", "pull", "--quiet", "--allow-missing")
     return here

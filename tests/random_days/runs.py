@@ -17,6 +17,7 @@ from tests.support import COMMAND
 from tests.support.checkout import Checkout
 
 MADE_HERE = ("train@", "evaluate@")
+KILLED = {"dvc repro": REPRO, "mnist-study study": STUDY}
 
 
 def repro(day: Day) -> str:
@@ -52,18 +53,18 @@ def plan(day: Day) -> str:
 def kill(day: Day) -> str:
     """End what runs at any moment, and wait until all of it is gone."""
     edited = set_rate(day) if day.chance.random() < 0.7 else "no edit"
-    command, after = day.chance.choice((REPRO, STUDY)), day.chance.uniform(1, 60)
+    name, after = day.chance.choice(list(KILLED)), 2 ** day.chance.uniform(0, 6)
     number, to_all = day.chance.choice(((signal.SIGKILL, True), (signal.SIGKILL, False), (signal.SIGINT, True)))
-    process = start(day.here, command)
+    process = start(day.here, KILLED[name])
     try:
         process.wait(after)
-        return f"{edited}; {command[-1]} ended before it was to be killed"
+        return f"{edited}; {name} ended before it was to be killed"
     except subprocess.TimeoutExpired:
         (os.killpg if to_all else os.kill)(process.pid, number)
     process.wait(timeout=120)
     quiet(day.here)
     time.sleep(0.5)
-    return f"{edited}; {command[2]} {command[-1]}, {number.name} {'to all' if to_all else ''} after {after:.1f} s"
+    return f"{edited}; {name}, {number.name}{' to all' if to_all else ''} after {after:.1f} s"
 
 
 def doctor(day: Day) -> str:

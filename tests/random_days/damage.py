@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 from tests.faults.test_damage import claims_of_a_zombie, cut_at_a_stage, damage, mnist_cut_short, torn_lock
-from tests.random_days.day import Day
+from tests.random_days.day import Day, do
 from tests.random_days.edits import variants
-from tests.random_days.health import heal
+from tests.random_days.health import DOCTOR, heal, stale
 
 
 def _damaged(day: Day, what: str) -> str:
@@ -41,8 +41,16 @@ def lose_store(day: Day) -> str:
 
 
 def lose_cache(day: Day) -> str:
+    """What the store has comes back as the doctor notes; the rest is made again, and MNIST fetched again."""
+    before = stale(day.here)
     shutil.rmtree(day.here.folder / ".dvc/cache", ignore_errors=True)
-    return _damaged(day, "delete .dvc/cache")
+    done = _damaged(day, "delete .dvc/cache")
+    if "only the store has" in do(day.here, *DOCTOR):
+        do(day.here, "dvc", "pull", "--quiet", "--allow-missing", "--force")
+        do(day.here, "dvc", "repro", "--quiet", "--single-item", "download")
+    if lost := stale(day.here) - before:
+        raise AssertionError(f"{done}; lost: {lost}")
+    return done
 
 
 def cut_lock(day: Day) -> str:
@@ -64,9 +72,9 @@ def lose_lock(day: Day) -> str:
 
 def claim(day: Day) -> str:
     (day.here.folder / ".dvc/tmp").mkdir(exist_ok=True)
-    do = day.chance.choice((torn_lock, claims_of_a_zombie))
-    do(day.here)
-    return _damaged(day, f"DVC's lock: {do.__name__}")
+    claims = day.chance.choice((torn_lock, claims_of_a_zombie))
+    claims(day.here)
+    return _damaged(day, f"DVC's lock: {claims.__name__}")
 
 
 def cut_mnist(day: Day) -> str:

@@ -47,7 +47,9 @@ def check_restorable(top: Path) -> Iterator[Finding]:
     lost = missing(CACHE, STORE)
     stored = [stage for stage in missing(CACHE) if stage not in lost]
     if stored and not dvc.cache_folder():
-        cure = "`dvc pull --allow-missing --force` restores it, as `make repro` does; `dvc repro` alone makes it again"
+        cure = (
+            "`dvc pull --allow-missing --force`, then `dvc repro`, which alone would train again what it does not find"
+        )
         yield Finding(f"only the store has what these stages made: {shown(stored)}", cure, needs_a_hand=False)
     if lost:
         cure = f"`git checkout -- {STORE}` where they were committed; else their author must run `dvc push` and commit"

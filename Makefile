@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review experiments params doctor plots site pictures readme test test-slow test-faults \
-        test-changes test-experiments test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz bench \
-        bench-target check format lock dag clean
+        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz \
+        bench bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,8 @@ help: ## list targets and options
 #: ONLY=fast              bench: only the cases whose name matches
 #: ARGS=--help            bench-target: its own options
 #: SECONDS_EACH=600       fuzz: how long for each kind of file
+#: STEPS=1000             test-random: how many; hours
+#: SEED=7                 test-random: of the first day; a day is 25 steps, and the next has the next seed
 #: MNIST_DIR=/a/folder    repro, study: take MNIST's four files from this folder
 #: MNIST_STUDY_WORKERS=1  repro, study: networks to train at once; by default one a core
 #: MNIST_STUDY_DEBUG=1    all: an error shows its traceback
@@ -106,6 +108,9 @@ test-changes: setup ## merge branches, rename, add to the project, copy it (a qu
 
 test-experiments: setup ## run the commands of docs/experiments.md on a tiny study (six minutes)
 	.venv/bin/pytest --numprocesses 2 -m experiments
+
+test-random: setup ## do what users do to a tiny study in random order, and check each step (STEPS, SEED)
+	@.venv/bin/python -u -m tests.random_days $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
 test-pages: setup ## open the site and dvc plots in headless Chromium (needs it and Playwright)
 	@.venv/bin/python -c 'import playwright' 2>/dev/null || { echo "Playwright is missing: .venv/bin/pip install -e '.[test-pages]'"; exit 1; }

@@ -64,6 +64,11 @@ def default_remote() -> str:
     return _ask("config", "core.remote").stdout.strip()
 
 
+def cache_folder() -> str:
+    """Give the folder of a cache that lies elsewhere, or an empty text where none is set."""
+    return _ask("config", "cache.dir").stdout.strip()
+
+
 def held(remote: str, objects: Iterable[str]) -> set[str]:
     """Tell which of the objects, by their MD5, a remote has; raises UserError where it does not answer."""
     from dvc.repo import Repo

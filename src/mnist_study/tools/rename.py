@@ -17,7 +17,7 @@ from mnist_study.core import files
 from mnist_study.core.errors import UserError
 from mnist_study.tools import dvc, lockfile
 
-PARAMS, LOCK = Path("params.yaml"), Path("dvc.lock")
+PARAMS, LOCK, RECIPES = Path("params.yaml"), Path("dvc.lock"), Path("build/recipes")
 TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("training", "evaluation", "predictions"))
 MODELS, KEPT, RECORDED = Path("models"), Path("metrics/trained_on.json"), Path("build/trained_on")
 
@@ -33,7 +33,7 @@ def rename(old: str, new: str) -> None:
     if pids := dvc.running(Path()):
         raise UserError(f"DVC runs here (process {pids[0]}); run this again when that has ended")
     stages = [f"train@{old}", f"evaluate@{old}"]
-    if dvc.status(*stages):
+    if dvc.status(*stages) or not _recipe_was_run(old):
         raise UserError(
             f"variants.{old}: no valid results are here; `dvc checkout` restores them, or `dvc repro` makes them"
         )
@@ -78,6 +78,12 @@ def _with_champion(line: str, old: str, new: str) -> str:
     return re.sub(rf"\b{re.escape(old)}(?![\w-])", new, line) if line.startswith("champions:") else line
 
 
+def _recipe_was_run(name: str) -> bool:
+    """Tell whether the variant's recipe is the one that its results come from; DVC sees no edit before `configure`."""
+    recipe = next(recipe for recipe in build.read(PARAMS).recipes if recipe.variant == name)
+    return recipe.to_json() == (RECIPES / f"{name}.json").read_text()
+
+
 def _copy_results(old: str, new: str) -> None:
     _remove_results(new)
     shutil.copytree(MODELS / old, MODELS / new)
@@ -85,16 +91,27 @@ def _copy_results(old: str, new: str) -> None:
     for folder in (TRAINING, EVALUATION):
         text = (folder / f"{old}.json").read_text()
         files.write(folder / f"{new}.json", text.replace(f'"variant": "{old}"', f'"variant": "{new}"').encode())
-    if entry := _trained_on().get(old):
-        md5 = hashlib.md5((TRAINING / f"{new}.json").read_bytes(), usedforsecurity=False).hexdigest()
-        files.write(RECORDED / f"{new}.json", json.dumps(entry | {"results_md5": md5}).encode())
+    if entry := _record(old):
+        entry["results_md5"] = _md5(TRAINING / f"{new}.json")
+        files.write(RECORDED / f"{new}.json", json.dumps(entry).encode())
 
 
-def _trained_on() -> dict[str, Any]:
+def _record(name: str) -> dict[str, Any] | None:
+    """Give what the variant's results were trained on; None where only that of other results is known."""
+    found = [_object(KEPT).get(name), _object(RECORDED / f"{name}.json")]
+    valid = (each for each in found if each and each.get("results_md5") == _md5(TRAINING / f"{name}.json"))
+    return next(valid, None)
+
+
+def _object(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+        return json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
-        raise UserError(f"{KEPT}: not JSON ({error}); mend or delete it") from None
+        raise UserError(f"{path}: not JSON ({error}); mend or delete it") from None
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _remove_results(name: str) -> None:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mnist_study.tools import git, lockfile
+from mnist_study.tools import dvc, git, lockfile
+from mnist_study.tools.doctor import record
 from mnist_study.tools.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
@@ -32,10 +33,24 @@ def check_cache(top: Path) -> Iterator[Finding]:
 
 
 def check_restorable(top: Path) -> Iterator[Finding]:
-    """Tell the outs in dvc.lock that neither cache nor store holds: a run makes those again."""
+    """Tell the outs in dvc.lock that the cache does not hold: DVC makes them again, even where the store holds them.
+
+    Entries of variants that are gone count for nothing, since no run makes theirs.
+    """
     lock = top / "dvc.lock"
     stages = lockfile.outs(lock.read_text(errors="replace")) if lock.exists() else {}
-    lost = [stage for stage, outs in stages.items() if not all(_held(top, md5) for _, md5 in outs if _kept(stage))]
+    named = {stage: outs for stage, outs in stages.items() if _kept(stage) and record.wanted(top, stage)}
+
+    def missing(*roots: Path) -> list[str]:
+        return [stage for stage, outs in named.items() if not all(_held(top, md5, roots) for _, md5 in outs)]
+
+    lost = missing(CACHE, STORE)
+    stored = [stage for stage in missing(CACHE) if stage not in lost]
+    if stored and not dvc.cache_folder():
+        cure = (
+            "`dvc pull --allow-missing --force`, then `dvc repro`, which alone would train again what it does not find"
+        )
+        yield Finding(f"only the store has what these stages made: {shown(stored)}", cure, needs_a_hand=False)
     if lost:
         cure = f"`git checkout -- {STORE}` where they were committed; else their author must run `dvc push` and commit"
         cure += f" {STORE}, or `dvc repro` makes them again"
@@ -63,15 +78,15 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _held(top: Path, md5: str) -> bool:
-    """Tell whether the object, and all that it lists if it is a folder's, is in the cache or the store."""
-    for root in (CACHE, STORE):
+def _held(top: Path, md5: str, roots: Sequence[Path]) -> bool:
+    """Tell whether the object, and all that it lists if it is a folder's, is in one of these."""
+    for root in roots:
         path = top / root / MD5 / md5[:2] / md5[2:]
         if path.exists():
             if not md5.endswith(".dir"):
                 return True
             try:
-                return all(_held(top, entry["md5"]) for entry in json.loads(path.read_text()))
+                return all(_held(top, entry["md5"], roots) for entry in json.loads(path.read_text()))
             except (ValueError, KeyError, TypeError):
                 return False  # told as damaged
     return False

@@ -3,12 +3,19 @@
 import base64
 import io
 import re
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from mnist_study.core.augmentation import Policy
+from mnist_study.core.recipe import Recipe
+from mnist_study.tools.predict import picture, resample
+from mnist_study.tools.predict.answer import probabilities
 from tests.pages.page import Page
+from tests.support import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -84,6 +91,47 @@ def test_the_page_draws_digits_that_every_network_names(opened: Any, digit: int)
     assert settled(page).startswith(f"{digit},")
     assert page.tab.locator(".answer").count() == 3  # it and the champions
     assert page.tab.locator(".layer canvas").count() > 5
+
+
+def test_the_mean_over_the_seeds_is_that_of_predict(opened: Any, tmp_path: Path):
+    """Of a network in integers all is equal to the bit; the first seed's answer comes before the mean."""
+    name = "one_pool-b64-step-rotate"
+    page = opened(f"draw#network={name}&mean")
+    page.tab.wait_for_selector(".answer >> nth=2")
+    page.tab.wait_for_selector(".answer.stale", state="detached")
+    page.tab.evaluate("""() => {
+      window.told = [];
+      const first = document.querySelector(".answer");
+      const note = () => told.push([document.getElementById("said").textContent, first.matches(".stale")]);
+      new MutationObserver(note).observe(first, { attributes: true });
+    }""")
+    draw(page, STROKES["3"])
+    page.tab.wait_for_function("told.length && !told.at(-1)[1]")
+    page.tab.wait_for_selector(".answer.stale", state="detached")
+    told = page.tab.evaluate("told")
+    assert told[0][1]
+    assert "Nothing" not in told[0][0]
+
+    ink = np.array(page.tab.evaluate("[...paper.ink]"), np.uint8).reshape(280, 280)
+    Image.fromarray(ink).save(tmp_path / "drawn.png")
+    image = resample.as_mnist(picture.read(tmp_path / "drawn.png"))
+    pixels = page.tab.evaluate("[...document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data]")
+    assert pixels[::4] == image.ravel().tolist()
+
+    recipe = Recipe.read(ROOT / f"build/recipes/{name}.json")
+    policy = Policy.read(ROOT / f"data/transforms/{recipe.augmentation}.json")
+    expected = probabilities(recipe, policy, ROOT / "models" / name, image[None])[0]
+    shown = page.tab.locator(".answer >> nth=0").locator("b").all_text_contents()[1::2]
+    assert shown == [f"{100 * share:.1f} %" if share >= 0.0005 else "" for share in expected]
+    assert told[-1][0] == page.tab.inner_text("#said") == page.tab.inner_text("#spoken") == f"3, {shown[3]}"
+    heads = page.tab.locator(".answer h3").all_text_contents()
+    assert heads[:2] == [
+        f"{name}, seed 280, and the mean of 5 networks",
+        "champion, seed 10, and the mean of 10 networks",
+    ]
+    page.tab.uncheck("[name=mean]")
+    page.tab.wait_for_selector(".bars.two", state="detached")
+    assert page.tab.url.endswith(f"#network={name}")
 
 
 def test_the_pen_writes_one_stroke_at_a_time_and_undo_takes_it_back(opened: Any):

@@ -56,7 +56,8 @@ AGAIN = long_curves(
 )
 
 LONG = "one_pool-" + "a" * 40 + "-" + "b" * 50
-ODD = long_curves(whole_study(scattered, champion=[99.6, 99.62, 99.58], mine=[92.8], **{LONG: [99.1, 99.2]}))
+OWN: dict[str, Any] = {"champion": [99.6, 99.62, 99.58], "mine": [92.8], LONG: [99.1, 99.2]}
+ODD = long_curves(whole_study(scattered, **OWN))
 ONE_MORE = long_curves(whole_study(scattered, champion=[99.6, 99.62, 99.58], champion_10k=[99.5] * 3, mine=[92.8]))
 for study in (ODD, ONE_MORE):  # `mine` has a single epoch
     replica = study.outcomes["mine"].training["replicas"][0]

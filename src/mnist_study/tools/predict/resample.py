@@ -102,4 +102,4 @@ def thicken(strokes: np.ndarray) -> np.ndarray:
 def squared_distances(marked: np.ndarray) -> np.ndarray:
     """Give each cell's squared distance to the nearest marked one, int64 [H, W]; at least one is marked."""
     nearest = ndimage.distance_transform_edt(~marked, return_distances=False, return_indices=True)
-    return ((nearest - np.indices(marked.shape)) ** 2).sum(0)
+    return ((np.asarray(nearest) - np.indices(marked.shape)) ** 2).sum(0)

@@ -173,8 +173,6 @@
       paper.undo();
     }
   });
-  addEventListener("resize", later);
-
   paper.onchange = later;
   paper.onpause = () => {
     later();

@@ -3,9 +3,11 @@
 
 const layers = (() => {
   const place = document.getElementById("layers");
+  let shown = null;
 
   /** A canvas for each cell of a network that has just answered; none without one. */
   function draw(network) {
+    shown = network;
     place.hidden = !network;
     const cells = network ? scorer.seen(network) : [];
     while (place.children.length > cells.length) place.lastChild.remove();
@@ -43,5 +45,6 @@ const layers = (() => {
     context.putImageData(picture, 0, 0);
   }
 
+  addEventListener("resize", () => draw(shown));
   return { draw };
 })();

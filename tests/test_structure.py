@@ -198,7 +198,7 @@ def test_params_report_review_and_reading_pictures_need_no_torch():
         "report.write",
         "tools.review.review",
         "tools.predict.picture",
-        "tools.predict.digit",
+        "tools.predict.resample",
     )
     modules = ", ".join(f"mnist_study.{name}" for name in names)
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"

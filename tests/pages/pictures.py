@@ -26,11 +26,12 @@ def main() -> None:
         page.wait_for_selector(".chart svg a")
         save("overview", page.screenshot())
         page.emulate_media(color_scheme="dark")
-        page.goto((SITE / "draw.html").as_uri())
+        page.goto(f"{(SITE / 'draw.html').as_uri()}#network=champion&mean")
         page.wait_for_selector(".answer")
         for _ in range(20):  # so that the browser has compiled the scorer
             page.click("[data-sample='3']")
         page.wait_for_selector(".layer canvas")
+        page.wait_for_selector(".answer.stale", state="detached")
         page.mouse.move(0, 0)
         save("draw", page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": 1150}, full_page=True))
 

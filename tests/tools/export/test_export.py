@@ -111,7 +111,9 @@ def test_without_weights_nothing_is_written(project: Path):
     (project / "models/tiny/seed-1.safetensors").unlink()
     with pytest.raises(UserError, match=r"seed-1\.safetensors: missing; `dvc pull models/tiny` restores it$"):
         export("tiny", Path("somewhere"))
-    assert not (project / "somewhere").exists()
+    with pytest.raises(UserError, match=r"seed-1\.safetensors: missing"):
+        export("tiny")
+    assert not {"somewhere", "exports"} & {path.name for path in project.iterdir()}
     assert not list(project.glob(".export-*"))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from mnist_study.core.errors import UserError
-from mnist_study.tools.predict import digit, picture
+from mnist_study.tools.predict import picture, resample
 from tests.support import photos
 
 SIDE = 100
@@ -36,17 +36,17 @@ def colours(ink: np.ndarray, paper: object = (0, 0, 0), pen: object = (1, 1, 1))
 
 
 def digit_of(values: np.ndarray) -> np.ndarray:
-    return digit.as_mnist(picture.find(values)).astype(int)
+    return resample.as_mnist(picture.find(values)).astype(int)
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> float:
     """The mean difference of two images over the 20 x 20 pixels of the box, as a share of black to white."""
-    return float(np.abs(one - other).sum() / 255 / digit.BOX**2)
+    return float(np.abs(one - other).sum() / 255 / resample.BOX**2)
 
 
 def saved(image: Image.Image, folder: Path, name: str = "drawing.png") -> np.ndarray:
     image.save(folder / name)
-    return digit.as_mnist(picture.read(folder / name)).astype(int)
+    return resample.as_mnist(picture.read(folder / name)).astype(int)
 
 
 def bytes_of(values: np.ndarray) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_transparency_does_not_matter(ink: np.ndarray, pen: tuple[int, int, int]
     for pixels in pictures:
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG")
-        found = digit.as_mnist(picture.read(buffer)).astype(int)  # pyright: ignore[reportArgumentType]
+        found = resample.as_mnist(picture.read(buffer)).astype(int)  # pyright: ignore[reportArgumentType]
         assert np.abs(found - expected).max() <= 2
 
 
@@ -129,10 +129,10 @@ def test_it_fits_the_box_and_its_centre_of_mass_is_in_the_middle(ink: np.ndarray
     image = digit_of(colours(ink))
     rows, columns = (np.flatnonzero((image > 127).any(axis)) for axis in (1, 0))
     height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert digit.BOX - 2 <= max(height, width) <= digit.BOX + 1
+    assert resample.BOX - 2 <= max(height, width) <= resample.BOX + 1
     for axis, places in ((1, rows), (0, columns)):
-        centre = np.average(np.arange(digit.SIDE), weights=image.sum(axis))
-        assert abs(centre - digit.MIDDLE) <= 0.2 or places[0] <= 1 or places[-1] >= digit.SIDE - 2
+        centre = np.average(np.arange(resample.SIDE), weights=image.sum(axis))
+        assert abs(centre + 0.5 - resample.MIDDLE / 2) <= 0.2 or places[0] <= 1 or places[-1] >= resample.SIDE - 2
     assert image.max() == 255
 
 
@@ -146,7 +146,7 @@ def test_a_digit_of_mnist_stays_nearly_as_it_is(ink: np.ndarray):
 def test_a_thin_pen_is_drawn_wider():
     thin = np.zeros((300, 300))
     thin[50:250, 150:152] = 1
-    assert digit_of(colours(thin)).sum() / 255 > 1.8 * digit.BOX
+    assert digit_of(colours(thin)).sum() / 255 > 1.8 * resample.BOX
 
 
 def test_specks_are_no_ink():
@@ -170,7 +170,7 @@ def test_every_format_shows_the_same(tmp_path: Path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held on its side
     grey.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(digit.as_mnist(picture.read(tmp_path / "turned.png")), expected)
+    assert np.array_equal(resample.as_mnist(picture.read(tmp_path / "turned.png")), expected)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`mnist-study predict`: which networks answer, what is printed, how it ends."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,24 @@ from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.golden import made
-from mnist_study.tools.predict import answer, digit, picture, source
+from mnist_study.tools.predict import answer, picture, resample, source
 from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, table
 
 MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
 VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
 POLICY = {"mean": 0.13, "sd": 0.31, "ranges": {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES}}
+RECIPE_OF_NOBODY = json.dumps({field.name: [] for field in fields(Recipe)})
+DAMAGED = [
+    *[
+        (name, text)
+        for name in (source.RECIPE, source.POLICY, source.IMAGES)
+        for text in ("", "{", "[]", '{"x": 1}', "\0")
+    ],
+    (source.RECIPE, RECIPE_OF_NOBODY),
+    (source.POLICY, json.dumps(POLICY | {"ranges": 3})),
+    (source.IMAGES, json.dumps(MNIST | {"side": "28"})),
+    (source.IMAGES, json.dumps(MNIST | {"classes": 10})),
+]
 
 
 @pytest.fixture
@@ -93,6 +105,14 @@ def test_an_exported_folder_needs_no_checkout(project: Path, recipe: Recipe, cap
     assert json.loads(capsys.readouterr().out) == expected
     with pytest.raises(UserError, match=r"^--variant and --folder given; allowed is one of them"):
         predict(["one.png"], "tiny", folder)
+    for name, text in DAMAGED:
+        whole = (folder / name).read_text()
+        (folder / name).write_text(text)
+        with pytest.raises(UserError) as caught:
+            predict(["one.png"], folder=folder)
+        assert str(caught.value).startswith(f"{folder / name}: ")
+        assert len(str(caught.value).splitlines()) == 1
+        (folder / name).write_text(whole)
     (folder / source.IMAGES).unlink()
     with pytest.raises(UserError, match=r"images\.json: missing; `mnist-study export` restores it"):
         predict(["one.png"], folder=folder)
@@ -101,10 +121,12 @@ def test_an_exported_folder_needs_no_checkout(project: Path, recipe: Recipe, cap
 
 
 def test_what_the_networks_see_is_drawn_on_demand(project: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(UserError, match=r"^--json and --show given; allowed is one of them"):
+        predict(["one.png"], shown=True, json_wanted=True)
     predict(["one.png"], shown=True)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "one.png"
-    assert [len(line) for line in lines[1:29]] == [2 * digit.SIDE] * digit.SIDE
+    assert [len(line) for line in lines[1:29]] == [2 * resample.SIDE] * resample.SIDE
     assert drawn(np.array([[0, 60, 130, 255]], np.uint8)) == "  ░░▒▒██"
 
 
@@ -132,7 +154,7 @@ def test_of_many_classes_those_that_a_picture_may_show_have_a_column(capsys: pyt
 def test_a_picture_is_made_as_large_as_the_images(project: Path, capsys: pytest.CaptureFixture[str]):
     path, told = project / "build/images.json", []
     for side in (28, 40):
-        assert digit.as_mnist(picture.read(Path("one.png")), side).shape == (side, side)
+        assert resample.as_mnist(picture.read(Path("one.png")), side).shape == (side, side)
         path.write_text(json.dumps(MNIST | {"side": side}))
         predict(["one.png"], json_wanted=True)
         told.append(json.loads(capsys.readouterr().out)["pictures"][0]["probabilities"])
@@ -149,7 +171,7 @@ def test_json_has_the_mean_of_the_networks_probabilities(
 ):
     predict(["one.png"], "tiny", json_wanted=True)
     told = json.loads(capsys.readouterr().out)
-    image = torch.from_numpy(digit.as_mnist(picture.read(Path("one.png"))))[None]
+    image = torch.from_numpy(resample.as_mnist(picture.read(Path("one.png"))))[None]
     policy = Policy.read(project / "data/transforms" / f"{recipe.augmentation}.json")
     model, answers = architectures.build(recipe.architecture), []
     for seed in recipe.seeds:

@@ -32,8 +32,8 @@ def export(variant: str, given: Path | None = None) -> None:
     if folder.exists():
         raise UserError(f"{folder}: exists already; remove it, or name another by --folder")
     test = mnist.test_split(top / "data/mnist")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as whole:
+    there = next(parent for parent in folder.absolute().parents if parent.exists())
+    with tempfile.TemporaryDirectory(dir=there, prefix=".export-") as whole:
         written = Path(whole) / "whole"
         written.mkdir()
         agreements = {seed: _write_network(source, seed, test.images, written) for seed in source.recipe.seeds}
@@ -43,6 +43,7 @@ def export(variant: str, given: Path | None = None) -> None:
         shutil.copyfile(HERE / "example.py", written / "example.py")
         Image.fromarray(test.images[0].numpy()).save(written / "example.png")
         (written / "README.md").write_text(_readme(source, agreements, top))
+        folder.parent.mkdir(parents=True, exist_ok=True)
         written.rename(folder)
     print(f"{folder}: {len(agreements)} networks of {variant}, as ONNX and safetensors; begin with README.md there")
 

@@ -10,20 +10,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 
 from mnist_study.core.errors import UserError
+from mnist_study.tools.predict.resample import INK
 
 LONGEST = 1024  # pixels of the longer side; a larger picture is made smaller
 FAINTEST = 0.06  # contrast of ink and paper, of that of black and white, below which nothing is shown
 VISIBLE = 0.5  # opacity
 ONE_TONE = 0.25  # range of grey, of that from black to white, below which all that is visible is ink
 ROUNDS = 4  # of fitting the paper and leaving out what is not paper
-INK = 0.2  # from which a pixel counts as ink
 SPOILT = 0.03  # share of ink on the rim, above which a shadow may lie there
 CLEANER = 20  # times as little ink there, which tells that it does
 SMALL, WINDOW = 96, 31  # pixels of the picture made smaller, and of the square whose median is paper
 
 
 def read(path: Path) -> np.ndarray:
-    """Read a picture's ink, float [H, W] from 0 (paper) to 1; raises UserError naming a file that shows none."""
+    """Read a picture's ink, uint8 [H, W] from 0 (paper) to 255; raises UserError naming a file that shows none."""
     try:
         return find(_colours(path))
     except ValueError as error:
@@ -31,24 +31,24 @@ def read(path: Path) -> np.ndarray:
 
 
 def find(colours: np.ndarray) -> np.ndarray:
-    """Tell ink from paper in colours [H, W, 3] between 0 and 1: [H, W]; raises ValueError where nothing is shown.
+    """Tell ink from paper in colours [H, W, 3] between 0 and 1: uint8 [H, W]; raises ValueError where nothing is shown.
 
     Paper is what the rim shows, with light that may come from one side. Where that leaves ink on the rim, a shadow may
     lie there: it does if next to none is left by taking for paper the colour around each place. Ink differs from paper
     in the direction in which the picture differs most, so inverted colours are the same ink.
     """
     ink = _differs(colours, _plane(colours))
-    share = (_rim(ink) > INK).mean()
+    share = (_rim(ink) >= INK).mean()
     if share > SPOILT:
         with suppress(ValueError):
             other = _differs(colours, _surroundings(colours))
-            if CLEANER * (_rim(other) > INK).mean() < share:
+            if CLEANER * (_rim(other) >= INK).mean() < share:
                 return other
     return ink
 
 
 def _differs(colours: np.ndarray, paper: np.ndarray) -> np.ndarray:
-    """Tell how far colours are from the paper, [H, W] from 0 to 1; raises ValueError where nowhere far."""
+    """Tell how far colours are from the paper, uint8 [H, W]; raises ValueError where nowhere far."""
     away = colours - paper
     direction = (away * np.linalg.norm(away, axis=2, keepdims=True)).sum((0, 1))
     contrast = away @ direction / max(float(np.linalg.norm(direction)), 1e-12) / math.sqrt(3)  # 1: black on white
@@ -57,7 +57,7 @@ def _differs(colours: np.ndarray, paper: np.ndarray) -> np.ndarray:
     full = np.median(contrast[contrast > contrast.max() / 2])
     grain = 3 * 1.4826 * np.median(np.abs(_rim(contrast)))  # three standard deviations, of what most of the rim shows
     floor = min(grain, full / 2)
-    return ((contrast - floor) / (full - floor)).clip(0, 1)
+    return np.round(255 * ((contrast - floor) / (full - floor)).clip(0, 1)).astype(np.uint8)
 
 
 def _colours(path: Path) -> np.ndarray:

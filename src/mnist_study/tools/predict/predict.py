@@ -12,7 +12,7 @@ from rich.text import Text
 
 from mnist_study.core.errors import UserError
 from mnist_study.report.results.outcomes import Images
-from mnist_study.tools.predict import digit, picture
+from mnist_study.tools.predict import picture, resample
 from mnist_study.tools.predict.source import Source, in_checkout, in_folder
 
 WIDTH = 100  # so that nothing is cut short in a pipe or a narrow window
@@ -37,6 +37,8 @@ def predict(
     """
     if folder is not None and variant is not None:
         raise UserError("--variant and --folder given; allowed is one of them, since a folder holds one variant")
+    if json_wanted and shown:
+        raise UserError("--json and --show given; allowed is one of them, since what is shown is no JSON")
     inks, unreadable = {}, {}
     for name in dict.fromkeys(pictures):
         try:
@@ -47,7 +49,7 @@ def predict(
     if inks:  # networks take seconds to load
         source = in_checkout(variant) if folder is None else in_folder(folder)
         chosen, seeds, images, why = source.recipe.variant, source.recipe.seeds, source.images, source.why
-        seen = {name: digit.as_mnist(ink, images.side) for name, ink in inks.items()}
+        seen = {name: resample.as_mnist(ink, images.side) for name, ink in inks.items()}
         answers = dict(zip(seen, answer(source, np.stack(list(seen.values()))), strict=True))
     if json_wanted:
         print(as_json(chosen, seeds, pictures, answers, unreadable, images))

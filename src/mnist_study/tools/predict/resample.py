@@ -1,21 +1,24 @@
 """Ink made into a digit as MNIST has them, by integers alone, so that a browser gets the same pixels (resample.js).
 
-The steps are those of digit.py: the digit is scaled, keeping its proportions, to fit a box of 20 x 20, thickened where
-its strokes are thinner than MNIST's, and set into 28 x 28 with its centre of mass in the middle. Both scalings average
-areas: each new pixel is the mean of what it covers. docs/site.md has the formulas.
+MNIST's makers (http://yann.lecun.com/exdb/mnist) did so with scanned forms: the digit is scaled, keeping its
+proportions, to fit a box of 20 x 20, and set into 28 x 28 with its centre of mass in the middle. Here, strokes that are
+thinner than MNIST's are also thickened. Both scalings average areas: each new pixel is the mean of what it covers.
+Images of another side show the same in more or fewer pixels. docs/site.md has the formulas.
 """
 
 import math
 
 import numpy as np
+from scipy import ndimage
 
 SIDE, BOX = 28, 20
 FINE = 8  # cells of the fine grid in a pixel of MNIST
 CELLS = FINE * BOX  # of the longer side
-MIDDLE = 29  # twice the place of the centre of mass, in pixels from the image's rim
+MIDDLE = 29  # twice the place of the centre of mass, the mean of the training images', in pixels from the image's rim
 INK = 52  # from which a pixel belongs to a stroke
+SPECKS = 33  # so many times less ink than the largest part has: a part that is dirt
 SOLID = 128  # from which a cell is inside one
-HALF = 10  # cells: half the width of a digit's widest stroke, if not more
+HALF = 10  # cells: half the width of a digit's widest stroke, if not more; 5 % of the training images have less
 LEAST = 2  # cells; less is not added
 LONGEST = 1024  # pixels of the longer side, so that all sums stay below 2^53
 
@@ -38,17 +41,22 @@ def as_mnist(ink: np.ndarray, pixels: int = SIDE) -> np.ndarray:
         start = max(min(start, 0), cell * cells - pixel * pixels)  # nothing is left out
         cover.append(overlaps(pixels, pixel, start, cells, cell))
     down, across = cover
-    sums = down @ strokes @ across.T
+    sums = areas(strokes, down, across)
     most = int(sums.max())
     return ((2 * 255 * sums + most) // (2 * most)).astype(np.uint8)
 
 
 def crop(ink: np.ndarray) -> np.ndarray:
-    """Cut to the pixels that have INK, as int64."""
-    rows, columns = (np.flatnonzero((ink >= INK).any(axis)) for axis in (1, 0))
-    if not len(rows):
+    """Cut to the pixels that have INK, without specks of dirt, as int64."""
+    parts = np.zeros(ink.shape, np.int32)  # the number of the part that a pixel belongs to, 0 for none
+    if not ndimage.label(ink >= INK, np.ones((3, 3)), output=parts):
         raise ValueError("there is no ink")
-    cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.int64)
+    sizes = np.bincount(parts.ravel(), ink.ravel()).astype(np.int64)
+    dirt = SPECKS * sizes < sizes[1:].max()
+    dirt[0] = False  # the faint rim of strokes
+    clean = np.where(dirt[parts], 0, ink)
+    rows, columns = (np.flatnonzero((clean >= INK).any(axis)) for axis in (1, 0))
+    cut = clean[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.int64)
     if max(cut.shape) > LONGEST:
         raise ValueError(f"the ink is {cut.shape[0]} x {cut.shape[1]} pixels; at most {LONGEST} are allowed")
     return cut
@@ -58,7 +66,15 @@ def fine(ink: np.ndarray) -> np.ndarray:
     """Scale to CELLS cells on the longer side; a last cell that is partly outside counts as empty there."""
     longer = max(ink.shape)
     down, across = (overlaps(-(-CELLS * side // longer), longer, 0, side, CELLS) for side in ink.shape)
-    return (2 * (down @ ink @ across.T) + longer**2) // (2 * longer**2)
+    return (2 * areas(ink, down, across) + longer**2) // (2 * longer**2)
+
+
+def areas(values: np.ndarray, down: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Sum values [H, W] over rectangles with the weights [h, H] and [w, W]: int64 [h, w].
+
+    In float64, which holds all these sums exactly and multiplies matrices sooner than integers.
+    """
+    return (down.astype(float) @ values.astype(float) @ across.T.astype(float)).astype(np.int64)
 
 
 def overlaps(count: int, size: int, start: int, others: int, other: int) -> np.ndarray:
@@ -85,12 +101,5 @@ def thicken(strokes: np.ndarray) -> np.ndarray:
 
 def squared_distances(marked: np.ndarray) -> np.ndarray:
     """Give each cell's squared distance to the nearest marked one, int64 [H, W]; at least one is marked."""
-    height, width = marked.shape
-    far = height + width  # farther than any
-    vertical = np.where(marked, 0, far)
-    for row in range(1, height):
-        vertical[row] = np.minimum(vertical[row], vertical[row - 1] + 1)
-    for row in range(height - 2, -1, -1):
-        vertical[row] = np.minimum(vertical[row], vertical[row + 1] + 1)
-    apart = (np.arange(width)[:, None] - np.arange(width)[None]) ** 2
-    return (vertical[:, None, :] ** 2 + apart[None]).min(2)
+    nearest = ndimage.distance_transform_edt(~marked, return_distances=False, return_indices=True)
+    return ((np.asarray(nearest) - np.indices(marked.shape)) ** 2).sum(0)

@@ -2,10 +2,10 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
@@ -13,6 +13,8 @@ from mnist_study.report.results.outcomes import Images, read_images
 
 CHAMPION = "champion"  # whose networks answer where none are named
 RECIPE, POLICY, IMAGES = "recipe.json", "policy.json", "images.json"  # in an exported folder, beside the weights
+ARCHITECTURES = Path(__file__).parents[2] / "architectures"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,18 @@ class Source:
 
 
 def in_folder(folder: Path) -> Source:
-    """Find an exported variant; raises UserError where something is missing."""
+    """Find an exported variant; raises UserError where something is missing or damaged."""
+    from mnist_study.core.augmentation import Policy  # imports torch, which takes seconds
+
     if not (folder / RECIPE).exists():
         raise UserError(f"--folder: {folder} given, which has no {RECIPE}; allowed is what `mnist-study export` wrote")
-    images = Images(**json.loads(_existing(folder / IMAGES, "mnist-study export").read_text()))
-    policy = _existing(folder / POLICY, "mnist-study export")
-    return Source(Recipe.read(folder / RECIPE), policy, images, folder, f"from {folder}")
+    recipe = _exported(folder / RECIPE, Recipe.read)
+    if not (ARCHITECTURES / f"{recipe.architecture}.py").exists():
+        raise UserError(
+            f"{folder / RECIPE}: architecture {recipe.architecture!r}, which has no file in {ARCHITECTURES}"
+        )
+    _exported(folder / POLICY, Policy.read)
+    return Source(recipe, folder / POLICY, _exported(folder / IMAGES, _images), folder, f"from {folder}")
 
 
 def in_checkout(variant: str | None) -> Source:
@@ -76,6 +84,21 @@ def checkout() -> Path:
         "there is no dvc.yaml here or in a folder above; run this inside a checkout of mnist-study, or name a folder"
         " that `mnist-study export` wrote by --folder"
     )
+
+
+def _exported(path: Path, read: Callable[[Path], T]) -> T:
+    """Read a file of an exported folder; raises UserError where it is missing or damaged."""
+    try:
+        return read(_existing(path, "mnist-study export"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: damaged ({error}); `mnist-study export` writes such a folder anew") from None
+
+
+def _images(path: Path) -> Images:
+    images = Images(**json.loads(path.read_text()))
+    if type(images.side) is not int or images.side < 1 or not all(isinstance(name, str) for name in images.classes):
+        raise ValueError("side is not a number of pixels, or classes are not names")
+    return images
 
 
 def _existing(path: Path, command: str) -> Path:

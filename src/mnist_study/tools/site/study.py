@@ -64,6 +64,7 @@ def as_data(study: Study) -> dict[str, Any]:
         "target": {"accuracy": results.target.accuracy, "parameters": results.target.parameters},
         "classes": list(results.images.classes),
         "side": results.images.side,
+        "champions": list(results.champions),
         "variants": {name: _variant(outcome, noise.get(name)) for name, outcome in results.outcomes.items()},
         "effects": _effects(study),
     }

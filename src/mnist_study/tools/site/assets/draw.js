@@ -1,4 +1,4 @@
-// The page on which one draws: what the networks answer, and what each layer sees, at every change of the paper.
+// The page on which one draws: what the networks answer at every change of the paper, and their means when the pen rests.
 "use strict";
 
 {
@@ -14,14 +14,15 @@
     [[[51, 48], [37, 40], [36, 27], [50, 20], [64, 27], [62, 40], [51, 48], [36, 60], [36, 74], [50, 81], [65, 73], [64, 59], [51, 48]]],
     [[[64, 34], [54, 22], [40, 25], [35, 40], [46, 50], [60, 45], [64, 34], [63, 56], [58, 81]]],
   ];
-  const SOON = 16; // milliseconds
-  const CHAMPIONS = ["champion", "champion_10k"].filter((name) => Object.keys(STUDY.networks[name] ?? {}).length);
-  const choice = document.getElementById("choice"), answers = document.getElementById("answers"), layers = document.getElementById("layers");
+  const SOON = 16, REST = 150; // milliseconds: of an answer that holds up no frame; without a change, until means are wanted
+  const OWN = 0, MEAN = 1; // columns of a panel
+  const CHAMPIONS = STUDY.champions.filter((name) => Object.keys(STUDY.networks[name] ?? {}).length);
+  const choice = document.getElementById("choice"), answers = document.getElementById("answers");
   const said = document.getElementById("said"), spoken = document.getElementById("spoken"), trouble = document.getElementById("trouble");
   const seen = document.getElementById("seen").getContext("2d"), side = STUDY.side;
-  let panels = [], waiting = false;
+  let panels = [], waiting = false, changes = 0, choices = 0, resting;
 
-  const firstSeed = (name) => Object.keys(STUDY.networks[name])[0];
+  const seedsOf = (name) => Object.keys(STUDY.networks[name]);
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
   function named(tag, className, words = "") {
@@ -31,39 +32,53 @@
     return made;
   }
 
-  /** The chosen network and the champions, each once. */
+  /** The chosen network and the champions, each once; then, for means, those of all their seeds. */
   async function choose() {
-    const name = choice.elements.network.value, seed = choice.elements.seed.value;
-    const wanted = [[name, seed], ...CHAMPIONS.filter((each) => each !== name).map((each) => [each, firstSeed(each)])];
+    const name = choice.elements.network.value, seed = choice.elements.seed.value, mine = ++choices;
+    const wanted = [[name, seed], ...CHAMPIONS.filter((each) => each !== name).map((each) => [each, seedsOf(each)[0]])];
     try {
       const ready = await Promise.all(wanted.map(([each, number]) => networks.load(each, number)));
-      if (name !== choice.elements.network.value || seed !== choice.elements.seed.value) return; // another one was chosen meanwhile
+      if (mine !== choices) return; // another one was chosen meanwhile
       panels = wanted.map(([each, number], i) => panel(each, number, ready[i]));
       answers.replaceChildren(...panels.map((each) => each.place));
+      later();
+      for (const each of panels.filter((each) => each.averaged)) each.all = await Promise.all(seedsOf(each.name).map((number) => networks.load(each.name, number)));
       later();
     } catch (error) {
       trouble.textContent = error.message;
     }
   }
 
+  /** A place for a network's answer and, where the mean over several seeds is wanted, for that beside it. */
   function panel(name, seed, network) {
-    const place = named("div", "answer"), bars = named("div", "bars");
-    place.append(named("h3", "", `${name}, seed ${seed}`), bars);
+    const count = seedsOf(name).length, averaged = choice.elements.mean.checked && count > 1, columns = averaged ? [OWN, MEAN] : [OWN];
+    const place = named("div", "answer"), bars = named("div", averaged ? "bars two" : "bars");
+    place.append(named("h3", "", `${name}, seed ${seed}${averaged ? `, and the mean of ${count} networks` : ""}`), bars);
+    if (averaged) bars.append(...["", "", `seed ${seed}`, "mean"].map((words) => named("span", "head", words)));
     const cells = STUDY.classes.map((label) => {
-      const bar = document.createElement("i"), words = document.createElement("b");
-      bars.append(named("span", "", label), bar, words);
-      return { bar, words };
+      const pair = columns.map(() => document.createElement("i")), words = columns.map(() => document.createElement("b")), both = named("span", "pair");
+      both.append(...pair);
+      bars.append(named("span", "", label), both, ...words);
+      return columns.map((column) => ({ bar: pair[column], words: words[column] }));
     });
-    return { name, place, network, cells };
+    return { name, place, network, averaged, all: null, cells };
   }
 
-  function answer(panel, image) {
-    const shares = image ? scorer.probabilities(scorer.logits(panel.network, image, side, side)) : STUDY.classes.map(() => 0);
+  function probabilities(network, image) {
+    return image ? scorer.probabilities(scorer.logits(network, image, side, side)) : STUDY.classes.map(() => 0);
+  }
+
+  function write(panel, column, shares) {
     shares.forEach((share, label) => {
-      panel.cells[label].bar.style.setProperty("--share", share);
-      panel.cells[label].words.textContent = share >= 0.0005 ? percent(share) : "";
+      const { bar, words } = panel.cells[label][column];
+      bar.style.setProperty("--share", share);
+      words.textContent = share >= 0.0005 ? percent(share) : "";
     });
-    return shares;
+  }
+
+  function say(shares) {
+    const most = Math.max(...shares), label = STUDY.classes[shares.indexOf(most)];
+    said.textContent = most < SURE ? `Unsure: perhaps ${label}, ${percent(most)}` : `${label}, ${percent(most)}`;
   }
 
   function later() {
@@ -77,17 +92,39 @@
 
   function update() {
     if (!panels.length) return;
+    changes++;
     const image = resample.asMnist(paper.ink, paper.side, paper.side, side);
     show(seen, image ?? new Uint8Array(side * side));
-    const begin = performance.now(), [shares] = panels.slice(0, 1).map((each) => answer(each, image)), took = performance.now() - begin;
-    if (took < SOON || !paper.drawing) for (const each of panels.slice(1)) answer(each, image); // else when the pen is up
-    layers.hidden = !image;
+    const begin = performance.now(), shares = probabilities(panels[0].network, image), took = performance.now() - begin;
+    write(panels[0], OWN, shares);
+    if (took < SOON || !paper.drawing) for (const each of panels.slice(1)) write(each, OWN, probabilities(each.network, image)); // else when the pen is up
+    for (const each of panels) each.place.classList.toggle("stale", each.averaged);
+    clearTimeout(resting);
+    resting = setTimeout(average, image ? REST : 0, image);
+    layers.draw(image && panels[0].network);
     said.textContent = "Nothing drawn yet.";
     if (!image) return;
-    const most = Math.max(...shares), label = STUDY.classes[shares.indexOf(most)];
-    said.textContent = most < SURE ? `Unsure: perhaps ${label}, ${percent(most)}` : `${label}, ${percent(most)}`;
+    say(shares);
     document.getElementById("speed").textContent = `This answer took ${took.toFixed(1)} ms.`;
-    drawLayers(panels[0].network);
+  }
+
+  /** The means over the seeds, one network after another, until something changes. */
+  async function average(image) {
+    const mine = changes;
+    for (const each of panels.filter((each) => each.all)) {
+      let sums = STUDY.classes.map(() => 0);
+      for (const network of each.all) {
+        await new Promise((done) => setTimeout(done)); // for what the pen does meanwhile
+        if (mine !== changes) return;
+        sums = probabilities(network, image).map((share, label) => sums[label] + share);
+      }
+      const means = sums.map((sum) => sum / each.all.length);
+      write(each, MEAN, means);
+      each.place.classList.remove("stale");
+      if (!image || each !== panels[0]) continue;
+      say(means);
+      if (!paper.drawing) spoken.textContent = said.textContent;
+    }
   }
 
   function show(context, image) {
@@ -96,45 +133,8 @@
     context.putImageData(picture, 0, 0);
   }
 
-  /** A canvas for each cell, its channels beside one another. */
-  function drawLayers(network) {
-    const cells = scorer.seen(network);
-    while (layers.children.length > cells.length) layers.lastChild.remove();
-    cells.forEach((cell, number) => {
-      if (!layers.children[number]) {
-        const made = named("div", "layer"), canvas = document.createElement("canvas");
-        canvas.setAttribute("role", "img");
-        made.append(document.createElement("p"), canvas);
-        layers.append(made);
-      }
-      const [words, canvas] = layers.children[number].children;
-      words.textContent = `Cell ${number + 1}: ${cell.channels} channels of ${cell.rows} × ${cell.columns}`;
-      canvas.setAttribute("aria-label", words.textContent);
-      tile(canvas, cell);
-    });
-  }
-
-  function tile(canvas, { values, channels, rows, columns }) {
-    const zoom = Math.max(1, Math.round(48 / columns)), across = Math.max(1, Math.min(channels, Math.floor((layers.clientWidth + 2) / (zoom * columns + 2))));
-    const width = across * (columns + 1) - 1, height = Math.ceil(channels / across) * (rows + 1) - 1;
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    canvas.style.width = `${width * zoom}px`;
-    const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
-    let low = Infinity, high = -Infinity;
-    for (const value of values) low = Math.min(low, value), high = Math.max(high, value);
-    for (let c = 0, from = 0; c < channels; c++)
-      for (let i = 0; i < rows; i++)
-        for (let j = 0; j < columns; j++, from++) {
-          const at = 4 * ((Math.floor(c / across) * (rows + 1) + i) * width + (c % across) * (columns + 1) + j), grey = (255 * (values[from] - low)) / (high - low || 1);
-          picture.data[at] = picture.data[at + 1] = picture.data[at + 2] = grey;
-          picture.data[at + 3] = 255;
-        }
-    context.putImageData(picture, 0, 0);
-  }
-
   function seeds() {
-    const own = Object.keys(STUDY.networks[choice.elements.network.value]);
-    choice.elements.seed.replaceChildren(...own.map((seed) => new Option(seed)));
+    choice.elements.seed.replaceChildren(...seedsOf(choice.elements.network.value).map((seed) => new Option(seed)));
   }
 
   async function take(file) {
@@ -149,7 +149,7 @@
 
   choice.addEventListener("change", (event) => {
     if (event.target.name === "network") seeds();
-    history.replaceState(null, "", `#network=${choice.elements.network.value}`);
+    history.replaceState(null, "", `#network=${choice.elements.network.value}${choice.elements.mean.checked ? "&mean" : ""}`);
     choose();
   });
   choice.addEventListener("submit", (event) => event.preventDefault());
@@ -173,15 +173,14 @@
       paper.undo();
     }
   });
-  addEventListener("resize", later);
-
   paper.onchange = later;
   paper.onpause = () => {
     later();
     requestAnimationFrame(() => setTimeout(() => (spoken.textContent = said.textContent))); // once a stroke is done
   };
-  const given = new URLSearchParams(location.hash.slice(1)).get("network");
-  if (STUDY.networks[given] && Object.keys(STUDY.networks[given]).length) choice.elements.network.value = given;
+  const asked = new URLSearchParams(location.hash.slice(1)), given = asked.get("network");
+  choice.elements.mean.checked = asked.has("mean");
+  if (STUDY.networks[given] && seedsOf(given).length) choice.elements.network.value = given;
   else if (CHAMPIONS.length) choice.elements.network.value = CHAMPIONS[0];
   seeds();
   choose();

@@ -4,7 +4,7 @@
 
 const resample = (() => {
   const SIDE = 28, BOX = 20, FINE = 8, CELLS = FINE * BOX, MIDDLE = 29;
-  const INK = 52, SOLID = 128, HALF = 10, LEAST = 2, LONGEST = 1024;
+  const INK = 52, SPECKS = 33, SOLID = 128, HALF = 10, LEAST = 2, LONGEST = 1024;
 
   /** Ink, bytes [height * width], as an image of bytes [pixels * pixels]; null where no pixel has INK. */
   function asMnist(ink, height, width, pixels = SIDE) {
@@ -29,7 +29,8 @@ const resample = (() => {
     return Uint8Array.from(sums, (sum) => Math.floor((2 * 255 * sum + most) / (2 * most)));
   }
 
-  function crop(ink, height, width) {
+  function crop(given, height, width) {
+    const ink = withoutSpecks(given, width);
     let top = height, bottom = -1, left = width, right = -1;
     for (let i = 0, at = 0; i < height; i++)
       for (let j = 0; j < width; j++, at++)
@@ -44,6 +45,29 @@ const resample = (() => {
     for (let i = 0; i < cut.height; i++)
       for (let j = 0; j < cut.width; j++) cut.values[i * cut.width + j] = ink[(top + i) * width + left + j];
     return cut;
+  }
+
+  /** Drops parts of which the largest has more than SPECKS times the ink; what is fainter than INK stays. */
+  function withoutSpecks(ink, width) {
+    const part = new Int32Array(ink.length), sizes = [0], open = []; // the number of each pixel's part, 0 for none
+    for (let start = 0; start < ink.length; start++) {
+      if (part[start] || ink[start] < INK) continue;
+      part[start] = sizes.length;
+      sizes.push(0);
+      open.push(start);
+      while (open.length) {
+        const at = open.pop(), column = at % width;
+        sizes[part[at]] += ink[at];
+        for (const row of [at - width, at, at + width])
+          for (let near = column ? row - 1 : row; near <= (column < width - 1 ? row + 1 : row); near++)
+            if (ink[near] >= INK && !part[near]) {
+              part[near] = part[at];
+              open.push(near);
+            }
+      }
+    }
+    const most = sizes.reduce((one, other) => Math.max(one, other));
+    return ink.map((value, at) => (part[at] && SPECKS * sizes[part[at]] < most ? 0 : value));
   }
 
   function fine(ink) {

@@ -25,7 +25,7 @@ STUDY = {
     "vanilla-b128-step-plain": (128, [[98.0, 98.5, 98.9]]),
 }
 PUBLISHED = ROOT / "reference/published.csv"
-RECIPE = asdict(replace(TINY, architecture="vanilla", augmentation="plain", scheduler="step", epochs=3))
+RECIPE = asdict(replace(TINY, architecture="vanilla", augmentation="plain", scheduler="step", epochs=19))
 
 
 def put(path, content):
@@ -218,3 +218,16 @@ def test_effects_are_drawn_beside_the_published_ones():
     assert all(bar.ours for panel in bars.values() for bar in panel)
     assert bars["Tables 1 to 4"][0].words == "batch size 64, not 128"
     assert bars["Tables 1 to 4"][0].published[0] == pytest.approx(0.063, abs=0.001)
+
+
+def test_a_row_with_other_epochs_or_images_held_out_is_listed_apart(root):
+    name = next(iter(STUDY))
+    recipe = json.loads((root / f"build/recipes/{name}.json").read_text())
+    put(root / f"build/recipes/{name}.json", recipe | {"epochs": 3, "validation": 5000})
+    results = gather(root)
+    assert list(results.rows()) == ["vanilla-b128-step-plain"]
+    assert results.summary()["study"]["variants"] == 1
+    page = report_files(results, some_misses())["study.md"].decode()
+    (line,) = [line for line in page.splitlines() if line.endswith("| epochs 3, not 19; validation 5000, not 0 |")]
+    assert line.startswith(f"| `{name}` |")
+    assert "counts as that row only with" in page

@@ -71,6 +71,7 @@ def own_table(outcomes: Mapping[str, Outcome]) -> str:
     """List variants that are not in the study."""
     header = ("variant", "architecture", "scheduler", "augmentation", "batch size", "parameters", "epochs", "seeds")
     header += ("train", "validation", "test", "95 % interval")
+    named = any(outcome.differs for outcome in outcomes.values())  # as a row of the study
     lines = []
     for name, outcome in outcomes.items():
         recipe, ours = outcome.recipe, outcome.metrics
@@ -80,9 +81,10 @@ def own_table(outcomes: Mapping[str, Outcome]) -> str:
                 *(f"`{name}`", recipe.architecture, recipe.scheduler, recipe.augmentation, recipe.batch_size),
                 *(f"{ours['parameters']:,}", ours["epochs"], ours["seeds"], f"{ours['train_accuracy']:.2f}"),
                 *(validation, accuracy(outcome), interval(own_interval(outcome), ".3f")),
+                *(["; ".join(outcome.differs)] if named else []),
             )
         )
-    return table(header, lines)
+    return table([*header, *(["differs from its row"] if named else [])], lines)
 
 
 def _row(name: str, outcome: Outcome, ends: Interval) -> tuple[object, ...]:

@@ -14,6 +14,8 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 from mnist_study.report.results import metrics
 
+EPOCHS = 19  # the study: "the model gets to see all the 60,000 images 19 times"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -62,11 +64,15 @@ class Published:
         """Tell whether a scheduler or augmentation was used."""
         return (self.scheduler, self.augmentation) != ("constant", "plain")
 
-    def matches(self, recipe: Recipe, network: Network) -> bool:
-        """Tell whether a recipe and its network are this row's, in all that the study states."""
-        fields = ("architecture", "scheduler", "augmentation", "batch_size")
-        same = all(getattr(self, field) == getattr(recipe, field) for field in fields)
-        return same and self.dropout == network.dropout
+    def differs(self, recipe: Recipe, network: Network) -> list[str]:
+        """List in what a recipe and its network are not this row's, of all that the study states."""
+        stated = {field: getattr(self, field) for field in ("architecture", "scheduler", "augmentation", "batch_size")}
+        stated |= {"epochs": EPOCHS, "validation": 0}
+        found = [(name, getattr(recipe, name), value) for name, value in stated.items()]
+        words = [f"{name.replace('_', ' ')} {given}, not {value}" for name, given, value in found if given != value]
+        if self.dropout != network.dropout:
+            words.append("with dropout" if network.dropout else "without dropout")
+        return words
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,9 @@ class Elsewhere:
 class Outcome:
     """One variant: its recipe, the contents of its training and evaluation files, and its metrics.
 
-    `published` is its row of the study; None where the variant is not a row. `robustness` lists, for a champion, the
-    changes of the images: `change`, number of `images`, and `accuracies` in percent, one a seed.
+    `published` is its row of the study; None where the variant is not a row, and `differs` then says why one that has a
+    row's name is none. `robustness` lists, for a champion, the changes of the images: `change`, number of `images`, and
+    `accuracies` in percent, one a seed.
     """
 
     recipe: Recipe
@@ -91,6 +98,7 @@ class Outcome:
     evaluation: dict[str, Any]
     metrics: dict[str, Any]
     published: Published | None
+    differs: Sequence[str] = ()
     robustness: Sequence[dict[str, Any]] = ()
 
     @property
@@ -199,13 +207,15 @@ def gather(
     for name in plan.variants:
         recipe = Recipe.read(recipes / f"{name}.json")
         row = rows.get(name)
+        differs = row.differs(recipe, network_of[name]) if row else []
         trained, evaluated = (_read(folder / f"{name}.json", of=name) for folder in (training, evaluation))
         outcomes[name] = Outcome(
             recipe=recipe,
             training=trained,
             evaluation=evaluated,
             metrics=metrics.of_variant(trained, evaluated, plan.target.accuracy),
-            published=row if row and row.matches(recipe, network_of[name]) else None,
+            published=None if differs else row,
+            differs=differs,
             robustness=_read(robustness / f"{name}.json", of=name)["conditions"] if name in plan.champions else (),
         )
     compared = any(outcome.published for outcome in outcomes.values())

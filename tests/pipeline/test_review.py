@@ -31,8 +31,7 @@ replicas = []
 for seed in recipe.seeds:
     accuracy, loss = network(recipe, seed)[1:]
     row = {"train_loss": loss, "train_accuracy": accuracy - 0.1, "test_loss": loss, "lr": recipe.lr}
-    history = [row | {"epoch": n + 1, "test_accuracy": accuracy - 0.1 * (recipe.epochs - 1 - n)}
-               for n in range(recipe.epochs)]
+    history = [row | {"epoch": n + 1, "test_accuracy": accuracy - 0.1 * (2 - n)} for n in range(3)]
     replicas.append({"seed": seed, "history": history})
     files.write(Path("models") / name / f"seed-{seed}.safetensors", repr(recipe.lr).encode())
 results = {"variant": name, "parameters": 6290, "engine": "fast", "precision": "fp32", "replicas": replicas}
@@ -97,7 +96,7 @@ def project(folder: Path, mnist: Path) -> Checkout:
     params = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(params[: params.index("variants:")] + VARIANTS)
     checkout = Checkout(folder, mnist)
-    checkout.edit("params.yaml", "epochs: 1,", "epochs: 3,")
+    checkout.edit("params.yaml", "epochs: 1,", "epochs: 19,")  # as rows of the study have
     checkout.run("git", "init", "--quiet", "--initial-branch", "main")
     checkout.run("git", "add", "--all")
     keep(checkout)

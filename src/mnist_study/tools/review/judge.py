@@ -71,7 +71,7 @@ class Judge:
     def headline(self, change: Change) -> Change:
         """Test the mean over the rows, if both sides have the same rows, and a champion's accuracy."""
         section, _, key = change.key.partition(".")
-        if section in self.after.variants and key == "test_accuracy" and None not in (change.before, change.after):
+        if key == "test_accuracy" and None not in (change.before, change.after):
             return self.accuracy(replace(change, variant=section))
         if change.key != MEAN:
             return change

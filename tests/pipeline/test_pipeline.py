@@ -53,6 +53,7 @@ def test_training_again_gives_the_same_lock(checkout: Checkout):
 
 
 @pytest.mark.slow
+@pytest.mark.changes
 def test_a_champion_is_tested_on_other_images_and_leaves_no_trace_when_it_is_none(checkout: Checkout):
     before = (checkout.folder / "dvc.lock").read_bytes()
     checkout.edit("params.yaml", "champions: []", f"champions: [{ONE}]")

@@ -122,16 +122,21 @@ def test_the_artifacts_are_weights_under_the_names_of_their_variants():
     assert all(artifact["path"] == f"models/{name}" for name, artifact in artifacts.items())
 
 
-def test_robustness_depends_on_the_modules_that_it_imports():
-    """All but the networks' layers, without which the weights would be others, and what only words errors."""
+def imported_by(stage: str) -> set[str]:
+    """The modules that a stage imports at its start, less what only words errors."""
     code = (
-        "import sys, stages.robustness\n"
+        f"import sys, stages.{stage}\n"
         "for name, module in sys.modules.items():\n"
         "    if name.startswith('mnist_study'): print(module.__file__)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     used = working([str(Path(name).relative_to(ROOT)) for name in done.stdout.splitlines()])
-    used -= {"src/mnist_study/running/console.py", "src/mnist_study/architectures/__init__.py"}
+    return used - {"src/mnist_study/running/console.py"}
+
+
+def test_robustness_depends_on_the_modules_that_it_imports():
+    """All but the networks' layers, without which the weights would be others, and what only words errors."""
+    used = imported_by("robustness") - {"src/mnist_study/architectures/__init__.py"}
     assert used <= declared("robustness")
 
 
@@ -207,14 +212,7 @@ def test_params_report_review_and_reading_pictures_need_no_torch():
 
 def test_the_report_depends_on_the_modules_that_it_imports():
     """All but `core`, of which it needs a part, and what only words errors."""
-    code = (
-        "import sys, stages.report\n"
-        "for name, module in sys.modules.items():\n"
-        "    if name.startswith('mnist_study'): print(module.__file__)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    used = working([str(Path(name).relative_to(ROOT)) for name in done.stdout.splitlines()])
-    used -= {"src/mnist_study/running/console.py"}
+    used = imported_by("report")
     assert used <= declared("report")
     assert not [name for name in declared("report") - used if not name.startswith("src/mnist_study/core/")]
 

@@ -75,7 +75,7 @@ def renamed(text: str, old: str, new: str) -> str:
 
 def _with_champion(line: str, old: str, new: str) -> str:
     """Rename it in the list `champions`, which stands in one line."""
-    return re.sub(rf"\b{re.escape(old)}(?![\w-])", new, line) if line.startswith("champions:") else line
+    return re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", new, line) if line.startswith("champions:") else line
 
 
 def _recipe_was_run(name: str) -> bool:

@@ -68,5 +68,6 @@ def wanted_by(params: str, stage: str) -> bool:
     """Tell whether this text of params.yaml names the stage's variant or policy, if it has any."""
     kind, _, name = stage.partition("@")
     if kind == "robustness":
-        return re.search(rf"^champions:.*\b{re.escape(name)}(?![\w-])", params, re.M) is not None
+        listed = re.search(r"^champions:.*(?:\n[ \t-].*)*", params, re.M)
+        return listed is not None and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", listed[0]) is not None
     return not name or re.search(rf"^\s+{re.escape(name)}:", params, re.M) is not None

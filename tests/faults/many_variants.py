@@ -33,7 +33,7 @@ def pretend(checkout: Checkout, count: int) -> None:
     DVC itself writes the entries of the first variant and of the report; the others are copies, for DVC would read and
     write all of dvc.lock for each.
     """
-    names = {"metrics/summary.json", "metrics/variants.json", "reports/study.md"}
+    names = {"metrics/logits.json", "metrics/summary.json", "metrics/variants.json", "reports/study.md"}
     for number in range(count):
         names |= {f"models/v{number}/seed-0.safetensors", f"results/predictions/v{number}.npz"}
         names |= {f"results/{kind}/v{number}.json" for kind in ("training", "evaluation")}

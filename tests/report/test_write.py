@@ -104,6 +104,7 @@ def test_the_report_is_these_files_of_the_same_bytes_each_time_and_nothing_older
     assert written.pop("metrics/other.json")
     assert written == files
     assert written.keys() == {
+        "metrics/logits.json",
         "metrics/summary.json",
         "metrics/variants.json",
         "reports/networks.md",

@@ -13,11 +13,15 @@ from mnist_study.report.results.outcomes import Results
 
 
 def write_report(results: Results, misses: Misses, *, metrics_folder: Path, reports: Path) -> None:
-    """Write the two files of metrics and replace the folder of reports.
+    """Write the three files of metrics and replace the folder of reports.
 
     Everything is made before the first file is touched, so an error leaves all as it was.
     """
-    numbers = {"variants.json": metrics.to_json(results.variants()), "summary.json": metrics.to_json(results.summary())}
+    numbers = {
+        "variants.json": metrics.to_json(results.variants()),
+        "summary.json": metrics.to_json(results.summary()),
+        "logits.json": metrics.to_json(results.logits()),
+    }
     pages = report_files(results, misses)
     try:
         _replace(numbers, pages, metrics_folder, reports)

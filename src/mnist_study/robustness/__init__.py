@@ -2,23 +2,19 @@
 
 import json
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from mnist_study import architectures, kernels
+from mnist_study import kernels
 from mnist_study.augmentation import with_kinds
 from mnist_study.core import mnist
-from mnist_study.core.arithmetic import network
 from mnist_study.core.arithmetic.pixels import STEPS
 from mnist_study.core.augmentation import Policy, Range
 from mnist_study.core.errors import UserError
-from mnist_study.core.inference import all_logits, logits
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
-from mnist_study.evaluate import load_finite
+from mnist_study.evaluate import build, load_finite, scorer
 from mnist_study.robustness import typeset
 from mnist_study.transforms import normalisation
 
@@ -63,14 +59,15 @@ def measure(recipe: Recipe, classes: list[str], images: Path, trained: Path) -> 
     if classes == typeset.CLASSES:
         splits[typeset.CHANGE] = typeset.digits(test.images.shape[1])
     accuracies = {change: [] for change in splits}
+    model = build(recipe)
+    score = scorer(model, recipe, policy)
     for seed in recipe.seeds:
         weights = trained / f"seed-{seed}.safetensors"
         if not weights.exists():
             raise UserError(f"{weights}: missing; `dvc repro train@{recipe.variant}` makes it")
-        model = architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
         load_finite(model, weights)
         for change, split in splits.items():
-            right = answers(model, recipe, policy, split.images) == split.labels
+            right = score(split.images).argmax(1) == split.labels
             accuracies[change].append(round(100 * right.double().mean().item(), 2))
     return [Condition(change, len(split), accuracies[change]) for change, split in splits.items()]
 
@@ -82,14 +79,6 @@ def changed(split: Split, policy: Policy, ranges: dict[str, Range]) -> Split:
     only = with_kinds(Policy(policy.mean, policy.sd, ranges))
     pixels = kernels.augment(split.images, torch.arange(len(split)), only, seed=0, epoch=0)
     return Split(((pixels.long() + STEPS // 2) // STEPS).to(torch.uint8), split.labels)
-
-
-def answers(model: torch.nn.Module, recipe: Recipe, policy: Policy, images: Tensor) -> Tensor:
-    """Give the class that a network names for each of N images, int64 [N]."""
-    if recipe.engine != "exact":
-        return all_logits(partial(logits, model), images, policy).argmax(1)
-    known = network.of_variant(model, recipe.variant)
-    return kernels.scores(known, images, policy.mean, policy.sd).logits(images).argmax(1)
 
 
 def to_json(recipe: Recipe, conditions: list[Condition]) -> str:

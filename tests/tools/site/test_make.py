@@ -9,18 +9,19 @@ import pytest
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
+from mnist_study.report.results.outcomes import Results
 from mnist_study.tools.site import make as module
 from mnist_study.tools.site import pages, study, trained
 from mnist_study.tools.site.make import make
-from mnist_study.tools.site.trained import Trained
 from tests.tools.site.test_study import WHOLE
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A site of one page and one network."""
-    networks = {"champion": {10: Trained({"cells": []}, "ab" * 32)}}
+    networks = {"champion": {10: {"cells": []}}}
     monkeypatch.setattr(study, "read", lambda: WHOLE)
+    monkeypatch.setattr(Results, "logits", lambda self: {"champion": {10: "ab" * 32}, "trained_by_torch": {}})
     monkeypatch.setattr(module, "_networks", lambda results: networks)
     monkeypatch.setattr(pages, "write", lambda found, hashes: {"index.html": "a page"})
 
@@ -65,7 +66,6 @@ def test_after_an_error_the_last_site_is_still_there(tmp_path: Path, monkeypatch
 
 def test_missing_weights_are_named(tmp_path: Path, recipe: Recipe):
     from mnist_study.core.augmentation import Policy
-    from mnist_study.tools.site import proof
 
     with pytest.raises(UserError, match=r"seed-0.safetensors: missing; `dvc pull models/tiny` restores it"):
-        trained.networks(recipe, Policy(0.1, 0.3, {}), tmp_path, proof.images(28))
+        trained.networks(recipe, Policy(0.1, 0.3, {}), tmp_path)

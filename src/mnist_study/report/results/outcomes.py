@@ -146,6 +146,18 @@ class Results:
             for name, outcome in self.outcomes.items()
         }
 
+    def logits(self) -> dict[str, dict[int, str]]:
+        """Give the SHA-256 of each network's logits by variant and seed, of those that the engine `exact` trained."""
+        hashes = {
+            name: {
+                replica["seed"]: replica["logits_sha256"]
+                for replica in outcome.evaluation["replicas"]
+                if "logits_sha256" in replica
+            }
+            for name, outcome in self.outcomes.items()
+        }
+        return {name: seeds for name, seeds in hashes.items() if seeds}
+
     def summary(self) -> dict[str, Any]:
         """Give the metrics of this run as a whole."""
         published = {name: self.published[name].test_accuracy for name in self.rows()}

@@ -9,8 +9,7 @@ from typing import Any
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.report.results.outcomes import Results
-from mnist_study.tools.site import pages, proof, study, trained
-from mnist_study.tools.site.trained import Trained
+from mnist_study.tools.site import pages, study, trained
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -24,27 +23,26 @@ def make(target: Path) -> str:
         raise UserError(f"{target}: exists and holds no site; delete it or name another folder")
     found = study.read()
     networks = _networks(found.results)
-    hashes = {name: {seed: each.sha256 for seed, each in seeds.items()} for name, seeds in networks.items()}
+    known = found.results.logits()
+    hashes = {name: {seed: known.get(name, {}).get(seed) for seed in seeds} for name, seeds in networks.items()}
     texts = pages.write(found, hashes)
     texts["assets/study.js"] = f"window.STUDY = {_json(study.as_data(found) | {'networks': hashes})};\n"
     for name, seeds in networks.items():
         for seed, each in seeds.items():
             key = json.dumps(f"{name} {seed}")
-            texts[f"networks/{name}-{seed}.js"] = f"(window.NETWORKS ||= {{}})[{key}] = {_json(each.network)};\n"
+            texts[f"networks/{name}-{seed}.js"] = f"(window.NETWORKS ||= {{}})[{key}] = {_json(each)};\n"
     _replace(target, texts)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     return f"{target / 'index.html'}: {len(texts)} files made, {size / 2**20:.1f} MB"
 
 
-def _networks(results: Results) -> dict[str, dict[int, Trained]]:
+def _networks(results: Results) -> dict[str, dict[int, dict[str, Any]]]:
     """Give each variant's networks by seed."""
-    pictures = proof.images(results.images.side)
     return {
         name: trained.networks(
             outcome.recipe,
             Policy.read(Path("data/transforms") / f"{outcome.recipe.augmentation}.json"),
             Path("models") / name,
-            pictures,
         )
         for name, outcome in results.outcomes.items()
     }

@@ -1,10 +1,7 @@
-"""A variant's trained networks, for scorer.js, each with the SHA-256 of the proof's logits."""
+"""A variant's trained networks, for scorer.js."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic.network import UnsupportedError, read
@@ -12,26 +9,17 @@ from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import load_finite, require_version
-from mnist_study.tools.site import proof
 from mnist_study.tools.site.network import describe
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A trained network as `describe` gives it and, with `engine: exact`, the SHA-256 of the proof's logits."""
-
-    network: dict[str, Any]
-    sha256: str | None
-
-
-def networks(recipe: Recipe, policy: Policy, trained: Path, pictures: Tensor) -> dict[int, Trained]:
-    """Give each seed's network, `pictures` being the proof's; empty for one that the arithmetic does not define.
+def networks(recipe: Recipe, policy: Policy, trained: Path) -> dict[int, dict[str, Any]]:
+    """Give each seed's network as `describe` does; empty for one that the arithmetic does not define.
 
     Raises UserError naming a file of weights in the folder `trained` that is missing or of another network.
     """
     model = architectures.build(recipe.architecture, **recipe.model).eval()
     try:
-        network = read(model)
+        read(model)
     except UnsupportedError:
         return {}
     found = {}
@@ -40,9 +28,7 @@ def networks(recipe: Recipe, policy: Policy, trained: Path, pictures: Tensor) ->
         if not path.exists():
             raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
         load_finite(model, path)
-        sha256 = None
         if recipe.engine == "exact":
             require_version(path)
-            sha256 = proof.sha256(network, pictures, policy.mean, policy.sd)
-        found[seed] = Trained(describe(model, policy.mean, policy.sd), sha256)
+        found[seed] = describe(model, policy.mean, policy.sd)
     return found

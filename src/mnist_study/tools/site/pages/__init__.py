@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from mnist_study.evaluate.proof import IMAGES
 from mnist_study.report.analysis.claims import say
 from mnist_study.report.analysis.rows import own_interval
 from mnist_study.report.page.claim_tables import MANY
@@ -17,7 +18,6 @@ from mnist_study.report.page.target import target_sentence
 from mnist_study.report.results.outcomes import Outcome
 from mnist_study.tools.predict.predict import SURE
 from mnist_study.tools.site import details
-from mnist_study.tools.site.proof import IMAGES
 from mnist_study.tools.site.study import Study, as_data, misses_of
 
 Hashes = Mapping[str, Mapping[int, str | None]]

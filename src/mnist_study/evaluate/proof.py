@@ -1,12 +1,12 @@
-"""What the page of the proof computes again: logits of images made by a hash, and their SHA-256."""
+"""Which bits a network computes, in one line: the SHA-256 of its logits of images made by a hash.
+
+The site's page of the proof computes it again in a browser.
+"""
 
 import hashlib
 
 import torch
 from torch import Tensor
-
-from mnist_study.core.arithmetic import scoring
-from mnist_study.core.arithmetic.network import Network
 
 IMAGES = 16
 BLOCK = 32  # bytes of a SHA-256
@@ -29,8 +29,6 @@ def images(side: int) -> Tensor:
     return torch.stack(made)
 
 
-def sha256(network: Network, pictures: Tensor, mean: float, sd: float) -> str:
-    """Give the SHA-256, in hexadecimal, of the logits: float32, little end first, image by image."""
-    torch.set_num_threads(1)  # the images are too few to share
-    logits = scoring.logits(network, pictures, mean, sd)
+def sha256(logits: Tensor) -> str:
+    """Hash logits float32 [N, classes] in hexadecimal: little end first, image by image."""
     return hashlib.sha256(logits.numpy().astype("<f4").tobytes()).hexdigest()

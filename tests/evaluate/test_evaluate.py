@@ -16,7 +16,7 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.inference import all_logits, logits
 from mnist_study.core.mnist import hold_out, training_split
 from mnist_study.core.mnist import test_split as read_test_split
-from mnist_study.evaluate import Evaluation, compact, evaluate
+from mnist_study.evaluate import Evaluation, compact, evaluate, proof
 from mnist_study.report.results import probabilities
 from tests.support.tiny import TINY, write_idx
 
@@ -110,6 +110,8 @@ def test_exact_predictions_hold_the_probabilities_of_every_class(images, trained
     assert 0 < (kept[1] == 0).mean() < 0.9
     np.testing.assert_allclose(kept[1], expected, atol=9 * 3.5 / 65_536)
     assert file["predicted"][1].tolist() == found.argmax(1).tolist()
+    pictures = scoring.logits(network.read(model), proof.images(28), POLICY.mean, POLICY.sd)
+    assert evaluation.replicas[1]["logits_sha256"] == proof.sha256(pictures) != evaluation.replicas[0]["logits_sha256"]
 
 
 def test_what_is_kept_of_exact_predictions_has_the_same_bytes_with_every_python():

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import all_logits, logits, measure
 from mnist_study.core.recipe import Recipe
+from mnist_study.evaluate import proof
 
 UNITS, SMALLEST = 65_536, 4  # probabilities are kept in 65,536ths, those below four of them are not
 
@@ -28,8 +30,9 @@ class Evaluation:
     """Results of S seeds of a variant on N test images.
 
     `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [K][K] of K classes,
-    the true one first. `predicted` is uint8 [S, N]. `kept` holds what else is kept of the images, by name:
-    `probability` float32 [S, N], that of the predicted class, or, with the engine `exact`, what `compact` gives.
+    the true one first; with the engine `exact` also `logits_sha256`, of the logits of the images in proof.py.
+    `predicted` is uint8 [S, N]. `kept` holds what else is kept of the images, by name: `probability` float32 [S, N],
+    that of the predicted class, or, with the engine `exact`, what `compact` gives.
     """
 
     variant: str
@@ -70,15 +73,9 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     validation = None
     if recipe.validation:
         validation = mnist.hold_out(mnist.training_split(images), recipe.validation)[1]
-    # The layout in which torch trains, so that both count the same images right.
-    model = architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
-    exact = network.of_variant(model, recipe.variant) if recipe.engine == "exact" else None
-
-    def score(images: Tensor) -> Tensor:
-        if exact is not None:
-            return kernels.scores(exact, images, policy.mean, policy.sd).logits(images)
-        return all_logits(partial(logits, model), images, policy)
-
+    model = build(recipe)
+    score, exact = scorer(model, recipe, policy), recipe.engine == "exact"
+    pictures = proof.images(test.images.shape[1])
     figures = scoring.measure if exact else measure
     replicas, predicted, probabilities = [], [], []
     for seed in recipe.seeds:
@@ -95,6 +92,8 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         probabilities.append(shares.numpy())
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
         replica |= figures(test_logits, test.labels, "test")
+        if exact:
+            replica["logits_sha256"] = proof.sha256(score(pictures))
         if validation is not None:
             replica |= figures(score(validation.images), validation.labels, "validation")
         replicas.append(replica)
@@ -106,6 +105,19 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         predicted=answers,
         kept=compact(numbers, answers) if exact else {"probability": numbers},
     )
+
+
+def build(recipe: Recipe) -> nn.Sequential:
+    """Give the recipe's network in the layout in which torch trains, so that both count the same images right."""
+    return architectures.build(recipe.architecture, **recipe.model).to(memory_format=torch.channels_last)
+
+
+def scorer(model: nn.Sequential, recipe: Recipe, policy: Policy) -> Callable[[Tensor], Tensor]:
+    """Give what computes logits of images uint8 [N, H, W] by the recipe's engine, with the model's weights by then."""
+    if recipe.engine != "exact":
+        return lambda images: all_logits(partial(logits, model), images, policy)
+    known = network.of_variant(model, recipe.variant)
+    return lambda images: kernels.scores(known, images, policy.mean, policy.sd).logits(images)
 
 
 def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,8 @@ import numpy as np
 from mnist_study.configure.networks import Layer, Network
 from mnist_study.report.results import metrics
 from mnist_study.report.results.misses import Misses
-from mnist_study.report.results.outcomes import Outcome, Published, Results, Target, read_published
+from mnist_study.report.results.outcomes import Outcome, Results, Target
+from mnist_study.report.results.reference import Published, read_published
 from tests.support import ROOT
 from tests.support.tiny import TINY
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mnist_study.core.errors import UserError
-from mnist_study.report.results.outcomes import Published
+from mnist_study.report.results.reference import Published
 from mnist_study.tools import readme
 from tests.report.page.test_page import write
 from tests.support.studies import PUBLISHED, scattered, whole_study

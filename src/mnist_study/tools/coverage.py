@@ -21,7 +21,7 @@ from mnist_study.report.analysis.designs import DESIGNS, FULL_WIDTH, Design
 from mnist_study.report.analysis.factorial import contrasts, formula, hc2
 from mnist_study.report.analysis.intervals import LEVEL
 from mnist_study.report.page.markdown import table
-from mnist_study.report.results.outcomes import read_published
+from mnist_study.report.results.reference import read_published
 
 Frame = Any  # pandas' types are too wide to be of use
 PUBLISHED = Path("reference/published.csv")

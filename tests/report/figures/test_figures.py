@@ -22,7 +22,7 @@ from mnist_study.report.figures.forest_plot import Bar
 from mnist_study.report.figures.learning_curves import Curve
 from mnist_study.report.figures.missed import Missed
 from mnist_study.report.figures.scatter_plots import Point, Star
-from mnist_study.report.results.outcomes import Elsewhere
+from mnist_study.report.results.reference import Elsewhere
 from tests.support.studies import NETWORK
 
 POINTS = [Point("vanilla", 9186, 99.3, 99.35), Point("dropout", 9178, 99.2, 99.4), Point("one_pool", 6290, 99.4, 99.3)]

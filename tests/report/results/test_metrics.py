@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mnist_study.report.results import metrics
-from mnist_study.report.results.outcomes import read_published
+from mnist_study.report.results.reference import read_published
 from tests.support import ROOT
 
 PUBLISHED = ROOT / "reference/published.csv"

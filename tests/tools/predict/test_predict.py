@@ -21,6 +21,7 @@ from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.golden import made
 from mnist_study.tools.predict import answer, picture, resample, source
 from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, table
+from tests.support.tiny import TINY
 
 MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
 VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
@@ -33,6 +34,7 @@ DAMAGED = [
         for text in ("", "{", "[]", '{"x": 1}', "\0")
     ],
     (source.RECIPE, RECIPE_OF_NOBODY),
+    (source.RECIPE, replace(TINY, model={"x": 1}).to_json()),
     (source.POLICY, json.dumps(POLICY | {"ranges": 3})),
     (source.IMAGES, json.dumps(MNIST | {"side": "28"})),
     (source.IMAGES, json.dumps(MNIST | {"classes": 10})),

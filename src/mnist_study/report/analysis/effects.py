@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Fit, Run, fit_design
-from mnist_study.report.results.outcomes import Published, Results
+from mnist_study.report.results.outcomes import Results
+from mnist_study.report.results.reference import Published
 
 
 def of_results(results: Results) -> dict[str, Fit]:

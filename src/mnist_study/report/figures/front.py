@@ -5,7 +5,7 @@ from string import ascii_uppercase
 
 from mnist_study.report.figures.card import INK, PALETTE, card, limits, target_line
 from mnist_study.report.figures.scatter_plots import Point, Star
-from mnist_study.report.results.outcomes import Elsewhere
+from mnist_study.report.results.reference import Elsewhere
 
 
 def front(stars: Sequence[Star], rows: Sequence[Point], elsewhere: Sequence[Elsewhere], target: float) -> bytes:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from mnist_study.report.analysis.row_claims import NAMED_ACCURACY, NAMED_BEST
-from mnist_study.report.results.outcomes import Published, Target
+from mnist_study.report.results.outcomes import Target
+from mnist_study.report.results.reference import Published
 
 
 def oddities(rows: Mapping[str, Published], target: Target) -> str:

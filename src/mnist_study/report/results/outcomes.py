@@ -1,6 +1,5 @@
 """The results of each variant beside the published table, and the removal of what old variants left behind."""
 
-import csv
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -13,8 +12,7 @@ from mnist_study.configure.networks import Network
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 from mnist_study.report.results import metrics
-
-EPOCHS = 19  # the study: "the model gets to see all the 60,000 images 19 times"
+from mnist_study.report.results.reference import Elsewhere, Published, read_elsewhere, read_published
 
 
 @dataclass(frozen=True)
@@ -42,46 +40,6 @@ class Plan:
     target: Target
     variants: Sequence[str]
     champions: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Published:
-    """One row of the published tables; accuracies in percent."""
-
-    table: int
-    architecture: str
-    dropout: bool
-    parameters: int
-    scheduler: str
-    augmentation: str
-    batch_size: int
-    train_accuracy: float
-    test_accuracy: float
-    model_name: str  # the first column of the study's tables
-
-    @property
-    def helped(self) -> bool:
-        """Tell whether a scheduler or augmentation was used."""
-        return (self.scheduler, self.augmentation) != ("constant", "plain")
-
-    def differs(self, recipe: Recipe, network: Network) -> list[str]:
-        """List in what a recipe and its network are not this row's, of all that the study states."""
-        stated = {field: getattr(self, field) for field in ("architecture", "scheduler", "augmentation", "batch_size")}
-        stated |= {"epochs": EPOCHS, "validation": 0}
-        found = [(name, getattr(recipe, name), value) for name, value in stated.items()]
-        words = [f"{name.replace('_', ' ')} {given}, not {value}" for name, given, value in found if given != value]
-        if self.dropout != network.dropout:
-            words.append("with dropout" if network.dropout else "without dropout")
-        return words
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """What others report of a network on MNIST's test images, in percent: mostly one training, the best of several."""
-
-    name: str
-    parameters: int
-    accuracy: float
 
 
 @dataclass(frozen=True)
@@ -233,32 +191,6 @@ def gather(
     compared = any(outcome.published for outcome in outcomes.values())
     elsewhere = read_elsewhere(reference / "elsewhere.csv") if images.study else []
     return Results(plan.target, outcomes, rows if compared else {}, described, images, plan.champions, elsewhere)
-
-
-def read_published(path: Path) -> dict[str, Published]:
-    """Read the published rows by the variant's name."""
-    with path.open(newline="") as file:
-        return {
-            row["variant"]: Published(
-                table=int(row["table"]),
-                architecture=row["architecture"],
-                dropout=row["dropout"] == "yes",
-                parameters=int(row["parameters"]),
-                scheduler=row["scheduler"],
-                augmentation=row["augmentation"],
-                batch_size=int(row["batch_size"]),
-                train_accuracy=float(row["train_accuracy"]),
-                test_accuracy=float(row["test_accuracy"]),
-                model_name=row["name_in_study"],
-            )
-            for row in csv.DictReader(file)
-        }
-
-
-def read_elsewhere(path: Path) -> list[Elsewhere]:
-    """Read the results of others."""
-    with path.open(newline="") as file:
-        return [Elsewhere(row["name"], int(row["parameters"]), float(row["accuracy"])) for row in csv.DictReader(file)]
 
 
 def _read(path: Path, of: str | None = None) -> dict[str, Any]:

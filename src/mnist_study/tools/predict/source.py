@@ -30,7 +30,8 @@ class Source:
 
 def in_folder(folder: Path) -> Source:
     """Find an exported variant; raises UserError where something is missing or damaged."""
-    from mnist_study.core.augmentation import Policy  # imports torch, which takes seconds
+    from mnist_study import architectures  # imports torch, which takes seconds
+    from mnist_study.core.augmentation import Policy
 
     if not (folder / RECIPE).exists():
         raise UserError(f"--folder: {folder} given, which has no {RECIPE}; allowed is what `mnist-study export` wrote")
@@ -39,6 +40,7 @@ def in_folder(folder: Path) -> Source:
         raise UserError(
             f"{folder / RECIPE}: architecture {recipe.architecture!r}, which has no file in {ARCHITECTURES}"
         )
+    _exported(folder / RECIPE, lambda _: architectures.build(recipe.architecture, **recipe.model))
     _exported(folder / POLICY, Policy.read)
     return Source(recipe, folder / POLICY, _exported(folder / IMAGES, _images), folder, f"from {folder}")
 

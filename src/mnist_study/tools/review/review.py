@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_study.core.errors import UserError
-from mnist_study.report.results.outcomes import read_published
+from mnist_study.report.results.reference import read_published
 from mnist_study.tools import dvc, pushed
 from mnist_study.tools.review import comment, comparison, stale
 from mnist_study.tools.review.comment import Review

@@ -41,8 +41,8 @@ class Head:
             head.logits()(self.averages.buffer, *self.memory, self.logits.buffer)
         else:
             np.add(self.averages.array[:, :classes], 0.0, out=self.logits.array)
-        by_image = torch.from_numpy(self.logits.array).transpose(1, 2).flatten(0, 1)
-        return by_image[: int(self.batch.count.array[0])].clone()
+        by_image = self.logits.array.transpose(0, 2, 1).copy().reshape(-1, classes)
+        return torch.from_numpy(by_image[: int(self.batch.count.array[0])])
 
 
 class BackwardHead:
@@ -55,6 +55,7 @@ class BackwardHead:
         self.labels, self.losses, self.predicted = (Numbers(blocks, LANES, kind=np.int64) for _ in range(3))
         self.slope = Numbers(blocks, classes, LANES, kind=np.float64)
         self.own = [Numbers(*parameter.shape, kind=np.float64) for parameter in forward.parameters]
+        self.told = [torch.from_numpy(each.array).view(-1) for each in (self.losses, self.predicted)]
 
     def gradients(self) -> dict[Tensor, Numbers]:
         """Give the memory of the parameters' gradients."""
@@ -69,7 +70,7 @@ class BackwardHead:
         given = [forward.averages.buffer, forward.memory[0], present] if self.own else []
         own = [numbers.buffer for numbers in self.own]
         head.backward(linear=bool(self.own))(self.slope.buffer, self.side, *given, self.gradient, *own)
-        losses, predicted = (torch.from_numpy(each.array).view(-1)[:count] for each in (self.losses, self.predicted))
+        losses, predicted = (each[:count] for each in self.told)
         return losses, predicted
 
 
@@ -125,6 +126,7 @@ class Training:
             parameter: each[0] if len(each) == 1 else each[0].clone() for parameter, each in parts.items()
         }
         self.several = [(self.gradients[parameter], each) for parameter, each in parts.items() if len(each) > 1]
+        self.fine = torch.tensor(False)  # of `diverged`; to make a tensor takes long
         self.descent: Descent | None = None
         self.running: Average | None = None
         self.watched = [tensor.detach().numpy() for tensor in (*self.gradients, *network.statistics())]
@@ -151,7 +153,7 @@ class Training:
         bounds = (each.array.reshape(-1, each.array[0].size)[:, :count] for each in (self.forward.bounds, self.bounds))
         met = np.concatenate([logits.numpy(), *bounds, *self.watched], axis=None)
         bounded = np.abs(met).max() < 2.0**LARGEST  # a NaN is not
-        return Result(losses, predicted, self.gradients, torch.tensor(not bounded))
+        return Result(losses, predicted, self.gradients, self.fine if bounded else ~self.fine)
 
     def descend(self, optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
         """As `Reference.descend`, along the gradients that `forward_backward` has just given."""

@@ -105,7 +105,8 @@ class Node:
         if cell.norm is not None:
             norm_ = cell.norm
             self.norm = [memory(t) for t in (norm_.running_mean, norm_.running_var, norm_.weight, norm_.bias)]
-            self.batches = norm_.num_batches_tracked
+            assert norm_.num_batches_tracked is not None
+            self.batches = norm_.num_batches_tracked.numpy()  # by numpy an addition costs a third
         self.coefficients = [numbers.buffer for numbers in self.wide]
         self.coefficients += [numbers.first(channels) for numbers in (self.result.scale, self.result.shift)]
 

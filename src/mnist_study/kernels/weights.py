@@ -104,7 +104,7 @@ def filters(size: int) -> Description:
     whole.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     adds = whole.update().reorder(LANE, kx, source, target, ky, each.x, BLOCK)
     adds.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
-    part.compute_at(whole, each.x).vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
+    part.compute_at(whole, ky).vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     products = part.update().reorder(two, LANE, kx, source, target, pair, row).atomic().vectorize(two)
     products.vectorize(LANE, LANES).unroll(kx).unroll(source).unroll(target)
     slopes.compute_at(of_block, BLOCK).bound_extent(TWO, 2).align_bounds(target, max(targets, 2))

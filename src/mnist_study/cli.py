@@ -189,7 +189,7 @@ def doctor(
 def verify(
     device: Annotated[Literal["cpu", "cuda"], Option(help="Where to compute.")] = "cpu",
 ) -> None:
-    """Compare what this machine computes with the golden vectors; exit status 1 where a bit differs."""
+    """Compare what this machine computes with golden vectors and landed networks; exit status 1 where a bit differs."""
     from mnist_study.tools.golden.verify import verify
 
     raise typer.Exit(0 if verify(device) else 1)

@@ -1,4 +1,4 @@
-"""Compare what this machine computes with the golden vectors: `mnist-study verify`."""
+"""Compare what this machine computes with the golden vectors and the landed networks: `mnist-study verify`."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import torch
 
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.errors import UserError
+from mnist_study.tools.golden import landed
 from mnist_study.tools.golden.limits import limits
 from mnist_study.tools.golden.networks import networks
 from mnist_study.tools.golden.operations import Vector, operations
@@ -20,11 +21,17 @@ FOLDER = Path("reference/arithmetic")
 OPERATIONS, TRAININGS = FOLDER / "operations.json", FOLDER / "trainings.json"
 
 
-def verify(device: str = "cpu") -> bool:
-    """Print a line for each difference, and one that says whether all is equal; tell whether it is.
+def verify(device: str) -> bool:
+    """Print a line for each difference, and two that say whether all is equal; tell whether it is.
 
     `device` is "cpu" or "cuda". Raises UserError where the vectors are missing, or the GPU.
     """
+    results = verify_vectors(device), verify_landed(device)
+    return all(results)
+
+
+def verify_vectors(device: str = "cpu") -> bool:
+    """Do so for the golden vectors."""
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device: cuda given; torch finds no GPU here, which leaves cpu")
     torch.set_num_threads(1)  # the networks are small, and others may need the cores
@@ -47,9 +54,26 @@ def verify(device: str = "cpu") -> bool:
     about = describe(device, "exact")
     processor = [about["gpu"]] if "gpu" in about else [about["processor"], about["instructions"]]
     where = ", ".join([*processor, about["machine"], f"torch {about['packages']['torch']}"])
-    verdict = f"{wrong} of them different" if wrong else "all equal"
-    print(f"arithmetic {VERSION} on {where}: {count} vectors, {verdict} ({time.monotonic() - begun:.0f} s)")
+    print(f"arithmetic {VERSION} on {where}: {_verdict(count, wrong, 'vectors', begun)}")
     return not wrong
+
+
+def verify_landed(device: str = "cpu") -> bool:
+    """Do so for the networks whose weights are here."""
+    begun, wrong, count = time.monotonic(), 0, 0
+    for path, equal in landed.compared(device):
+        count += 1
+        if not equal:
+            print(f"DIFFERENT {path}: logits are not those of {landed.LOGITS}")
+            wrong += 1
+    none = "none here; `make repro` restores them"
+    print(f"landed networks: {_verdict(count, wrong, 'networks', begun) if count else none}")
+    return not wrong
+
+
+def _verdict(count: int, wrong: int, what: str, begun: float) -> str:
+    verdict = f"{wrong} of them different" if wrong else "all equal"
+    return f"{count} {what}, {verdict} ({time.monotonic() - begun:.0f} s)"
 
 
 def plain_vectors() -> dict[str, Vector]:
@@ -80,4 +104,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    write() if "--write" in sys.argv else sys.exit(not verify())
+    write() if "--write" in sys.argv else sys.exit(not verify_vectors())

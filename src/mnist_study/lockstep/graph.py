@@ -1,0 +1,23 @@
+"""A computation without arguments, to be repeated: on a GPU as a CUDA graph, which takes one launch for thousands."""
+
+from collections.abc import Callable
+
+import torch
+
+WARM_UPS = 2  # before the capture: they make constants, choose algorithms, find out whether memory suffices
+
+
+def repeatable(compute: Callable[[], None], device: str) -> Callable[[], None]:
+    """Give what repeats the computation; on "cuda" it has run by then, so what it changes has to be set afterwards."""
+    if device != "cuda":
+        return compute
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UPS):
+            compute()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        compute()
+    return graph.replay

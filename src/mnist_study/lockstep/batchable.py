@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class Batchable(TorchFunctionMode):
-    """While it is entered:
+    """Stands in for two functions of torch while it is entered.
 
     - `torch.tensor` makes each constant once, on the device, since a graph may hold no copy from the processor. So the
       first step must come before the graph. A number that is a tensor already, as a learning rate, is taken as it is.
@@ -22,7 +22,11 @@ class Batchable(TorchFunctionMode):
         self.constants: dict[str, Tensor] = {}
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - torch's own signature
         kwargs = kwargs or {}
         if func is torch.tensor:

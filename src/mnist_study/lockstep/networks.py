@@ -18,21 +18,21 @@ from mnist_study.lockstep.step import Logits, Step
 class Networks:
     """So many networks as `model`, trained by the numbers of one recipe; each of `sizes` is that of a batch.
 
-    `side` is the images', `mean` and `sd` normalise them. `device` is "cpu" or "cuda".
+    `side` is the images', `mean` and `sd` normalise them. The recipe's device may be "cpu", too.
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, mean: float, sd: float, count: int, side: int, sizes: set[int], device: str
+        self, model: nn.Module, recipe: Recipe, mean: float, sd: float, count: int, side: int, sizes: set[int]
     ) -> None:
-        self.mean, self.sd = mean, sd
-        average = copy.deepcopy(model) if recipe.ema > 0 else None
+        device = recipe.device
+        self.count, self.mean, self.sd = count, mean, sd
+        model, average = copy.deepcopy(model), copy.deepcopy(model) if recipe.ema > 0 else None
         self.one = Step(model, average, recipe, mean, sd)
         self.score = Logits(model)
         self.batchable = Batchable(device)
         with torch.device(device):
-            self.tensors = {
-                name: torch.zeros(count, *tensor.shape, dtype=tensor.dtype) for name, tensor in tensors(self.one).items()
-            }
+            shapes = {name: (count, *tensor.shape) for name, tensor in tensors(self.one).items()}
+            self.tensors = {name: torch.zeros(shapes[name], dtype=t.dtype) for name, t in tensors(self.one).items()}
             self.momentum = torch.zeros(count, sum(parameter.numel() for parameter in model.parameters()))
             self.rate = torch.zeros(count)
             self.keys = torch.zeros(count, len(self.one.network.cells), 2, dtype=torch.int64)
@@ -83,9 +83,10 @@ class Networks:
     def logits(self, images: Tensor) -> Tensor:
         """Give float32 logits [networks, N, classes] of uint8 images, by the averages where there are any."""
         kind = "average." if self.one.average is not None else "model."
-        scored = {name.removeprefix(kind): tensor for name, tensor in self.tensors.items() if name.startswith(kind)}
-        scored = {f"model.{name}": tensor for name, tensor in scored.items()}
-        compute = vmap(partial(functional_call, self.score), in_dims=(0, None))
+        scored = {
+            "model." + name.removeprefix(kind): tensor for name, tensor in self.tensors.items() if name.startswith(kind)
+        }
+        compute = vmap(partial(functional_call, self.score, tie_weights=False), in_dims=(0, None))
         parts = [normalised(batch.long() * STEPS, self.mean, self.sd) for batch in images.split(BATCH)]
         return torch.cat([compute(scored, part) for part in parts], 1)
 
@@ -93,7 +94,7 @@ class Networks:
     def _step(self, size: int) -> None:
         inputs = (self.pixels[:, :size], self.labels[:, :size], self.numbers[:, :size])
         with self.batchable:
-            compute = vmap(partial(functional_call, self.one))
+            compute = vmap(partial(functional_call, self.one, tie_weights=False))
             losses, correct, diverged = compute(self.tensors, (self.momentum, self.rate, self.keys, *inputs))
         self.steps += 1
         self.loss += losses

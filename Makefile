@@ -20,6 +20,7 @@ help: ## list targets and options
 #: RAY=auto               study: train on this Ray cluster; auto: the one of this machine
 #: REMOTE=name            study with RAY: the DVC remote that all machines reach
 #: DIRTY=1                study with RAY: take uncommitted changes along
+#: GPU=1                  study: train what has engine exact on this machine's GPU
 #: PYTHON=python3.12      setup: the Python that .venv is made of
 #: UV=                    setup: install with pip, even where uv is found
 #: ONLY=fast              bench: only the cases whose name matches
@@ -60,10 +61,11 @@ repro: setup ## restore what is cached in the repository, run what is stale, tel
 	@.venv/bin/mnist-study dvc repro
 	@.venv/bin/mnist-study result
 
-study: setup ## repro with several variants at once, here or on a cluster (JOBS, RAY, REMOTE, DIRTY)
+study: setup ## repro with several variants at once, here or on a cluster (JOBS, RAY, REMOTE, DIRTY, GPU)
 	$(BEGIN)
 	@.venv/bin/mnist-study study $(if $(JOBS),--jobs $(JOBS)) \
-		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty)
+		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty) \
+		$(if $(GPU),--gpu)
 	@.venv/bin/mnist-study result
 
 params: setup ## check params.yaml, telling all mistakes at once

@@ -11,8 +11,10 @@ from mnist_study.core.arithmetic import scoring, step
 from mnist_study.core.arithmetic.fixed_point import bounded
 from mnist_study.core.arithmetic.head import LOSS_UNITS
 from mnist_study.core.arithmetic.random_words import key, order
+from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.recipe import Recipe
 from mnist_study.lockstep.networks import Networks
 from mnist_study.lockstep.training import Training
 from mnist_study.train.exact_loop import PROGRESS_STEPS, diverged
@@ -48,9 +50,8 @@ def train(trainings: Sequence[Training], split: Split, observed: dict[str, Split
             most = smaller
 
 
-def kind(training: Training) -> str:
+def kind(recipe: Recipe, policy: Policy) -> str:
     """Name what networks that train together have in common: all but seeds, rates, schedules and augmentation."""
-    recipe, policy = training.recipe, training.policy
     return repr(
         (
             *(recipe.architecture, sorted(recipe.model.items()), recipe.batch_size, recipe.epochs),

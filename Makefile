@@ -61,7 +61,7 @@ repro: setup ## restore what is cached in the repository, run what is stale, tel
 	@.venv/bin/mnist-study dvc repro
 	@.venv/bin/mnist-study result
 
-study: setup ## repro with several variants at once, here or on a cluster (JOBS, RAY, REMOTE, DIRTY, GPU)
+study: setup ## repro with several variants at once, on a cluster, on a GPU (JOBS, RAY, REMOTE, DIRTY, GPU)
 	$(BEGIN)
 	@.venv/bin/mnist-study study $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty) \

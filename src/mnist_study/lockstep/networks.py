@@ -40,7 +40,8 @@ class Networks:
             self.labels, self.numbers = (torch.zeros(count, max(sizes), dtype=torch.int64) for _ in range(2))
             self.steps = torch.zeros((), dtype=torch.int64)
             self.loss, self.correct, self.diverged = (torch.zeros(count, dtype=torch.int64) for _ in range(3))
-        self.repeat = {size: repeatable(partial(self._step, size), device) for size in sizes}
+        pool = torch.cuda.graph_pool_handle() if device == "cuda" else None
+        self.repeat = {size: repeatable(partial(self._step, size), device, pool) for size in sorted(sizes)}
 
     def put(self, number: int, model: nn.Module, average: nn.Module | None, momentum: Tensor) -> None:
         """Take a network's tensors in."""

@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review experiments params doctor plots site pictures readme test test-slow test-faults \
-        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz \
+        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu gpu-check fuzz \
         bench bench-target check format lock dag clean
 
 help: ## list targets and options
@@ -137,6 +137,10 @@ test-arm: setup ## golden vectors on emulated arm64, ten minutes (root, qemu-use
 
 test-gpu: setup ## compute the golden vectors on a CUDA GPU; without one says so
 	.venv/bin/pytest -m gpu
+
+# Alone, with a torch of its own: needs no more than src/mnist_study and reference/gpu_check.json.
+gpu-check: ## on a CUDA GPU: the bytes of a processor, images a second, the study's minutes (needs torch, numpy)
+	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.gpu_check
 
 fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0

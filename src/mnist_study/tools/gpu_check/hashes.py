@@ -18,7 +18,7 @@ from mnist_study import architectures, kernels
 from mnist_study.core.arithmetic import optimiser, step
 from mnist_study.core.arithmetic.random_words import key, order
 from mnist_study.core.arithmetic.schedules import Schedule
-from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy
+from mnist_study.core.augmentation import NEUTRAL, RANGES, Policy, Range
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
 from mnist_study.lockstep.networks import Networks
@@ -39,8 +39,8 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "champion": ("champion", {"layout": LAYOUT}),
 }
 CHANGED = {"rotation": (-7.0, 7.0), "translation_x": (-0.08, 0.08), "scale": (0.9, 1.1), "contrast": (0.8, 1.2)}
-RANGE = {name: CHANGED.get(name, (NEUTRAL.get(name, 0.0),) * 2) for name in RANGES}
-POLICY = Policy(MEAN, SD, RANGE, kinds={"affine": "", "contrast": ""})
+UNCHANGED: dict[str, Range] = {name: (NEUTRAL.get(name, 0.0), NEUTRAL.get(name, 0.0)) for name in RANGES}
+POLICY = Policy(MEAN, SD, UNCHANGED | CHANGED, kinds={"affine": "", "contrast": ""})
 
 
 def recipe(name: str, device: str) -> Recipe:
@@ -74,7 +74,11 @@ def recipe(name: str, device: str) -> Recipe:
 
 def trained(recipe: Recipe) -> list[str]:
     """Train the recipe's seeds side by side; hash the averaged weights of each."""
-    model, split, device = architectures.build(recipe.architecture, **recipe.model), made().to(recipe.device), recipe.device
+    model, split, device = (
+        architectures.build(recipe.architecture, **recipe.model),
+        made().to(recipe.device),
+        recipe.device,
+    )
     size, total = recipe.batch_size, len(split)
     networks = Networks(model, recipe, MEAN, SD, len(recipe.seeds), split.images.shape[2], {size, total % size or size})
     schedule = Schedule(

@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review experiments params doctor plots site pictures readme test test-slow test-faults \
-        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu gpu-check fuzz \
-        bench bench-target check format lock dag clean
+        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu gpu-check \
+        fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -61,7 +61,7 @@ repro: setup ## restore what is cached in the repository, run what is stale, tel
 	@.venv/bin/mnist-study dvc repro
 	@.venv/bin/mnist-study result
 
-study: setup ## repro with several variants at once, on a cluster, on a GPU (JOBS, RAY, REMOTE, DIRTY, GPU)
+study: setup ## repro with several variants at once, on a GPU or a cluster (JOBS, GPU, RAY, REMOTE, DIRTY)
 	$(BEGIN)
 	@.venv/bin/mnist-study study $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty) \
@@ -139,7 +139,7 @@ test-gpu: setup ## compute the golden vectors on a CUDA GPU; without one says so
 	.venv/bin/pytest -m gpu
 
 # Alone, with a torch of its own: needs no more than src/mnist_study and reference/gpu_check.json.
-gpu-check: ## on a CUDA GPU: the bytes of a processor, images a second, the study's minutes (needs torch, numpy)
+gpu-check: ## on a CUDA GPU: whether bytes are a processor's, and the speed (torch, numpy; four minutes)
 	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.gpu_check
 
 fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)

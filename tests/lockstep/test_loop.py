@@ -210,3 +210,15 @@ def test_on_a_gpu_one_process_trains_all_seeds(
     trained = pool.train_all(small, policy, tiny_mnist, tmp_path, lambda message: None)
     assert begun == [small.seeds]
     assert trained == together(small)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
+@pytest.mark.gpu
+def test_a_gpu_trains_together_to_the_bytes_of_a_processor(small: Recipe, tmp_path: Path):
+    """By graphs; and it goes on where a processor stopped."""
+    small = replace(small, **SEVERAL, architecture="two_pool", model={"dropout": 0.2})
+    with pytest.raises(InterruptedError):
+        alone(small, 1, stop_after(1, seed=1), tmp_path / "seed-1.checkpoint")
+    trained = together(replace(small, device="cuda"), folder=tmp_path)
+    expected = [alone(small, seed) for seed in small.seeds]
+    assert [(each.weights, each.history) for each in trained] == [(each.weights, each.history) for each in expected]

@@ -72,6 +72,12 @@ def recipe(name: str, device: str) -> Recipe:
     )
 
 
+def plain_recipe(name: str, device: str, batch: int) -> Recipe:
+    """Give a recipe as the study's rows have: SGD with momentum and nothing else."""
+    off = {"nesterov": False, "weight_decay": 0.0, "label_smoothing": 0.0, "ema": 0.0}
+    return replace(recipe(name, device), batch_size=batch, **off)
+
+
 def trained(recipe: Recipe) -> list[str]:
     """Train the recipe's seeds side by side; hash the averaged weights of each."""
     model, split, device = (

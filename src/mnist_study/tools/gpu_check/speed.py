@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -37,9 +37,7 @@ class Rate:
 
 def measure(name: str, networks: int, batch: int, split: Split, device: str, seconds: float) -> Rate:
     """Time steps of the plain recipe, augmentation apart, for so long; half as many networks where memory is short."""
-    recipe = replace(
-        hashes.recipe(name, device), batch_size=batch, nesterov=False, weight_decay=0.0, label_smoothing=0.0, ema=0.0
-    )
+    recipe = hashes.plain_recipe(name, device, batch)
     if device == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

@@ -61,7 +61,7 @@ repro: setup ## restore what is cached in the repository, run what is stale, tel
 	@.venv/bin/mnist-study dvc repro
 	@.venv/bin/mnist-study result
 
-study: setup ## repro with several variants at once, on a GPU or a cluster (JOBS, GPU, RAY, REMOTE, DIRTY)
+study: setup ## repro, several variants at once, on a GPU or cluster (JOBS, GPU, RAY, REMOTE, DIRTY)
 	$(BEGIN)
 	@.venv/bin/mnist-study study $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty) \
@@ -139,7 +139,7 @@ test-gpu: setup ## compute the golden vectors on a CUDA GPU; without one says so
 	.venv/bin/pytest -m gpu
 
 # Alone, with a torch of its own: needs no more than src/mnist_study and reference/gpu_check.json.
-gpu-check: ## on a CUDA GPU: whether bytes are a processor's, and the speed (torch, numpy; four minutes)
+gpu-check: ## on a CUDA GPU: are its bytes a processor's, and how fast is it? (four minutes)
 	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.gpu_check
 
 fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)

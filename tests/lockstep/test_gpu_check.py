@@ -4,10 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from mnist_study.core.recipe import Recipe
+from mnist_study.lockstep import networks
 from mnist_study.tools.golden.made import images
 from mnist_study.tools.gpu_check import __main__ as check
 from mnist_study.tools.gpu_check import hashes, speed
@@ -34,11 +37,12 @@ def test_all_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr(check, "AT_ONCE", (1, 2))
     monkeypatch.setattr(check, "COMPILATION", 1e9)  # torch.compile needs a compiler and half a minute
     whole = check.Check("cpu", seconds=0.0)
-    whole.study()
+    whole.run(whole.study)
     whole.side_by_side(batch=2)
     whole.write()
     found = json.loads((tmp_path / "build" / "gpu_check.json").read_text())
     assert found["study_minutes"] > 0
+    assert found["failed"] == {}
     assert list(found["images_per_second"]) == [
         "two_pool of 2, 1 networks",
         "one_pool_dropout of 2, 1 networks",
@@ -50,6 +54,32 @@ def test_all_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
         "two_pool, 2 at once, PyTorch vmap",
     ]
     assert "left out" not in capsys.readouterr().out
+
+
+def test_a_part_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """As a graph that cannot be captured: then all is computed without graphs."""
+    real, tried = networks.repeatable, list[str]()
+
+    def hash_of(recipe: Recipe) -> list[str]:
+        tried.append(recipe.variant)
+        if networks.repeatable is real:
+            raise RuntimeError("operation not permitted when stream is capturing")
+        return hashes.expected()[recipe.variant]
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(networks, "repeatable", real)
+    monkeypatch.setattr(hashes, "trained", hash_of)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    made, result = check.Check("cpu", seconds=0.0), list[dict[str, Any]]()
+    monkeypatch.setattr(check, "Check", lambda device, seconds: made)
+    for part in ("study", "side_by_side"):
+        monkeypatch.setattr(made, part, lambda part=part: None)
+    monkeypatch.setattr(made, "write", lambda: result.append(made.found))
+    assert check.main() == 1
+    assert tried == ["vanilla", *hashes.NETWORKS]
+    assert "not permitted" in str(result[0]["failed"])
+    assert all(made.found["equal"].values())
+    assert "again, without CUDA graphs" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

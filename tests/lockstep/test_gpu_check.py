@@ -44,8 +44,8 @@ def test_all_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert found["study_minutes"] > 0
     assert found["failed"] == {}
     assert list(found["images_per_second"]) == [
-        "two_pool of 2, 1 networks",
-        "one_pool_dropout of 2, 1 networks",
+        "two_pool, batch 2, 1 at once",
+        "one_pool_dropout, batch 2, 1 at once",
         "augmentation, affine",
         "two_pool, 1 at once, exact",
         "two_pool, 2 at once, exact",

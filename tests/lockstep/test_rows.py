@@ -37,7 +37,7 @@ def test_stages_have_nothing_left_to_train(
     monkeypatch.setattr(gpu, "read_splits", lambda *arguments: SPLITS)
     gpu.train(rows, tmp_path, tmp_path, tmp_path, device="cpu")
     lines = [line.rpartition(", ")[0] for line in capsys.readouterr().out.splitlines()]
-    kinds = ("champion, batch size 4: 3 networks", "champion, batch size 6: 1 networks")
+    kinds = ("champion, batch size 4, 3 at once", "champion, batch size 6, 1 at once")
     assert lines == [f"{kind}, epoch {epoch}/2" for kind in kinds for epoch in (1, 2)]
     for recipe in rows[:3]:
         for seed in recipe.seeds:

@@ -39,15 +39,16 @@ def train(trainings: Sequence[Training], split: Split, observed: dict[str, Split
             _train_group(left[:most], split, observed, report)
             left = left[most:]
         except torch.OutOfMemoryError:
-            if most == 1:
+            if min(most, len(left)) == 1:
                 raise
             fits = False
         if not fits:  # outside, where no traceback holds the tensors
             gc.collect()
             torch.cuda.empty_cache()
-            variant, smaller = left[0].recipe.variant, -(-min(most, len(left)) // 2)
-            report(Note(f"variants.{variant}: not enough memory for {most} networks at once; {smaller} from now on"))
-            most = smaller
+            tried = min(most, len(left))
+            most = -(-tried // 2)
+            line = f"not enough memory for {tried} networks at once; {most} from now on"
+            report(Note(f"variants.{left[0].recipe.variant}: {line}"))
 
 
 def kind(recipe: Recipe, policy: Policy) -> str:

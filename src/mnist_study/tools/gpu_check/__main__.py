@@ -59,7 +59,7 @@ class Check:
             for (name, batch), rows in speed.ROWS.items()
         }
         for (name, batch), rate in rates.items():
-            self._tell(f"{name} of {batch}, {rate.networks} networks", rate.images, rate.memory)
+            self._tell(f"{name}, batch {batch}, {rate.networks} at once", rate.images, rate.memory)
         augmented = speed.augmentation(self.split, self.device, self.seconds)
         self._tell("augmentation, affine", 1 / augmented)
         self.found["study_minutes"] = speed.study(rates, augmented) / 60

@@ -58,7 +58,7 @@ class Lines:
 
     def __init__(self, trainings: Sequence[Training], images: int) -> None:
         recipe = trainings[0].recipe
-        self.kind = f"{recipe.architecture}, batch size {recipe.batch_size}: {len(trainings)} networks"
+        self.kind = f"{recipe.architecture}, batch size {recipe.batch_size}, {len(trainings)} at once"
         self.left = [training.recipe.epochs - training.epochs for training in trainings]
         self.epochs, self.images, self.ended, self.begun = recipe.epochs, images, 0, time.monotonic()
 

@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BASE ?= main
 export BASE
 .PHONY: help setup repro study review experiments params doctor plots site pictures readme test test-slow test-faults \
-        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu fuzz \
-        bench bench-target check format lock dag clean
+        test-changes test-experiments test-random test-pages test-cluster test-bytes test-kernels test-arm test-gpu gpu-check \
+        fuzz bench bench-target check format lock dag clean
 
 help: ## list targets and options
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,7 @@ help: ## list targets and options
 #: RAY=auto               study: train on this Ray cluster; auto: the one of this machine
 #: REMOTE=name            study with RAY: the DVC remote that all machines reach
 #: DIRTY=1                study with RAY: take uncommitted changes along
+#: GPU=1                  study: train what has engine exact on this machine's GPU
 #: PYTHON=python3.12      setup: the Python that .venv is made of
 #: UV=                    setup: install with pip, even where uv is found
 #: ONLY=fast              bench: only the cases whose name matches
@@ -60,10 +61,11 @@ repro: setup ## restore what is cached in the repository, run what is stale, tel
 	@.venv/bin/mnist-study dvc repro
 	@.venv/bin/mnist-study result
 
-study: setup ## repro with several variants at once, here or on a cluster (JOBS, RAY, REMOTE, DIRTY)
+study: setup ## repro, several variants at once, on a GPU or cluster (JOBS, GPU, RAY, REMOTE, DIRTY)
 	$(BEGIN)
 	@.venv/bin/mnist-study study $(if $(JOBS),--jobs $(JOBS)) \
-		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty)
+		$(if $(RAY),--ray $(RAY)) $(if $(REMOTE),--remote $(REMOTE)) $(if $(DIRTY),--dirty) \
+		$(if $(GPU),--gpu)
 	@.venv/bin/mnist-study result
 
 params: setup ## check params.yaml, telling all mistakes at once
@@ -135,6 +137,10 @@ test-arm: setup ## golden vectors on emulated arm64, ten minutes (root, qemu-use
 
 test-gpu: setup ## compute the golden vectors on a CUDA GPU; without one says so
 	.venv/bin/pytest -m gpu
+
+# Alone, with a torch of its own: needs no more than src/mnist_study and reference/gpu_check.json.
+gpu-check: ## on a CUDA GPU: are its bytes a processor's, and how fast is it? (four minutes)
+	@PYTHONPATH=src $(or $(wildcard .venv/bin/python),$(PYTHON)) -m mnist_study.tools.gpu_check
 
 fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_EACH)
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --target build/fuzz --no-deps atheris==3.0.0

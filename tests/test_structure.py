@@ -162,7 +162,7 @@ FLOORS = (
     {"tools"},
     {"report"},
     {"running"},
-    {"robustness"},
+    {"lockstep", "robustness"},
     {"configure", "download", "evaluate", "train", "transforms"},
     {"kernels"},
     {"augmentation"},

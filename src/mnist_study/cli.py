@@ -106,11 +106,12 @@ def study(
     ray: Annotated[str | None, Option(metavar="ADDRESS", help="Train on this Ray cluster; auto: a local one.")] = None,
     remote: Annotated[str | None, Option(help="The DVC remote by which results come back from a cluster.")] = None,
     dirty: Annotated[bool, Option("--dirty", help="Take uncommitted changes along to a cluster.")] = False,
+    gpu: Annotated[bool, Option("--gpu", help="Train those of engine exact on this machine's GPU first.")] = False,
 ) -> None:
     """Do what `dvc repro` does, several variants at once."""
     from mnist_study.tools.parallel.repro import repro
 
-    repro(jobs, ray, remote, dirty=dirty)
+    repro(jobs, ray, remote, dirty=dirty, gpu=gpu)
 
 
 @app.command()

@@ -60,16 +60,16 @@ def test_as_many_at_once_as_there_are_workers_and_the_last_may_end_first(
     running: list[int] = []
     most: list[int] = []
 
-    def start(recipe: Recipe, seed: int, *paths: Path) -> tuple[Connection, BaseProcess]:
-        running.append(seed)
+    def start(recipe: Recipe, seeds: tuple[int, ...], *paths: Path) -> tuple[Connection, BaseProcess]:
+        running.extend(seeds)
         most.append(len(running))
         ended = multiprocessing.get_context("spawn").Process(target=int)
         ended.start()
         return multiprocessing.Pipe(duplex=False)[0], ended
 
-    def receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Replica:
-        running.remove(seed)
-        return Replica(seed, b"", [], 0, "torch", "fp32", {})
+    def receive(receiver: Connection, recipe: Recipe, seeds: tuple[int, ...], process: BaseProcess) -> Replica:
+        running.remove(seeds[0])
+        return Replica(seeds[0], b"", [], 0, "torch", "fp32", {})
 
     monkeypatch.setattr(pool, "workers", lambda: 2)
     monkeypatch.setattr(pool, "_start", start)
@@ -140,7 +140,7 @@ def work_that_raises(
     monkeypatch.setattr(replica, "train_one", train_one)
     monkeypatch.setattr(pool, "_end_with_parent", lambda: None)
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    pool._work(sender, recipe, 0, policy, images, Path("none"), 1)
+    pool._work(sender, recipe, (0,), policy, images, Path("none"), 1)
     return receiver.recv()
 
 
@@ -195,7 +195,7 @@ def test_a_process_that_ends_between_or_within_messages_is_named(recipe: Recipe,
     os.write(sender.fileno(), sent)
     sender.close()
     with pytest.raises(UserError, match=r"^variants\.tiny: the process of seed 0 ended with exit status 0$"):
-        pool._receive(receiver, recipe, 0, process)
+        pool._receive(receiver, recipe, (0,), process)
 
 
 def test_a_recipe_survives_its_file(recipe: Recipe, tmp_path: Path):

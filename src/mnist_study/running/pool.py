@@ -1,4 +1,4 @@
-"""The seeds of one variant side by side: a process each, whose number cannot change the result.
+"""The seeds of one variant side by side: a process each, whose number cannot change the result, or one on a GPU.
 
 This side of it imports no torch; the processes do, in `_work`.
 """
@@ -26,7 +26,7 @@ Report = Callable[[Progress | Note], None]
 
 
 def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, report: Report) -> list[Replica]:
-    """Train every seed of the recipe, as many at once as there are workers; give them in the recipe's order.
+    """Train every seed of the recipe, as many processes at once as there are workers; give them in the recipe's order.
 
     `policy` is the policy's file, `images` the folder of the IDX files, `checkpoints` that of a file per seed. `report`
     is called in this process. The first seed that fails ends the others; raises UserError or OSError where training
@@ -34,33 +34,38 @@ def train_all(recipe: Recipe, policy: Path, images: Path, checkpoints: Path, rep
     """
     most = workers()
     threads = most // min(most, len(recipe.seeds))
-    waiting = list(recipe.seeds)
-    running: dict[Connection, tuple[int, BaseProcess]] = {}
+    waiting = [recipe.seeds] if in_lockstep(recipe) else [(seed,) for seed in recipe.seeds]
+    running: dict[Connection, tuple[tuple[int, ...], BaseProcess]] = {}
     finished: dict[int, Replica] = {}
     try:
         while waiting or running:
             while waiting and len(running) < most:
                 with _signals_held_back():
-                    seed = waiting.pop(0)
-                    checkpoint = checkpoints / f"seed-{seed}.checkpoint"
-                    receiver, process = _start(recipe, seed, policy, images, checkpoint, threads)
-                    running[receiver] = seed, process
+                    seeds = waiting.pop(0)
+                    receiver, process = _start(recipe, seeds, policy, images, checkpoints, threads)
+                    running[receiver] = seeds, process
             for receiver in wait(list(running)):
                 assert isinstance(receiver, Connection)
-                seed, process = running[receiver]
-                message = _receive(receiver, recipe, seed, process)
-                if isinstance(message, Replica):
-                    finished[seed] = message
+                seeds, process = running[receiver]
+                message = _receive(receiver, recipe, seeds, process)
+                if not isinstance(message, Replica):
+                    report(message)
+                    continue
+                finished[message.seed] = message
+                if finished.keys() >= set(seeds):
                     process.join()
                     del running[receiver]
-                else:
-                    report(message)
     finally:
         for _, process in running.values():
             process.kill()  # nothing to clean up: checkpoints are written atomically
         for _, process in running.values():
             process.join()
     return [finished[seed] for seed in recipe.seeds]
+
+
+def in_lockstep(recipe: Recipe) -> bool:
+    """Tell whether all seeds train in one process: a GPU has room for many networks, and one keeps it idle."""
+    return recipe.engine == "exact" and recipe.device == "cuda"
 
 
 def workers() -> int:
@@ -86,12 +91,12 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _start(
-    recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path, threads: int
+    recipe: Recipe, seeds: tuple[int, ...], policy: Path, images: Path, checkpoints: Path, threads: int
 ) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(
-        target=_work, args=(sender, recipe, seed, policy, images, checkpoint, threads), daemon=True
+        target=_work, args=(sender, recipe, seeds, policy, images, checkpoints, threads), daemon=True
     )
     process.start()
     sender.close()
@@ -99,9 +104,15 @@ def _start(
 
 
 def _work(
-    sender: Connection, recipe: Recipe, seed: int, policy: Path, images: Path, checkpoint: Path, threads: int
+    sender: Connection,
+    recipe: Recipe,
+    seeds: tuple[int, ...],
+    policy: Path,
+    images: Path,
+    checkpoints: Path,
+    threads: int,
 ) -> None:
-    """Train one seed in this process; it ignores Ctrl-C and ends silently with its parent.
+    """Train one seed, or several together, in this process; it ignores Ctrl-C and ends silently with its parent.
 
     The kernels of the engine `exact` use so many threads, and give the same bits with any number.
     """
@@ -111,17 +122,24 @@ def _work(
     from mnist_study.core.augmentation import Policy
     from mnist_study.train import replica
 
+    files = [checkpoints / f"seed-{seed}.checkpoint" for seed in seeds]
     try:
-        training, observed = replica.read_splits(recipe, images)
-        trained = replica.train_one(recipe, seed, Policy.read(policy), training, observed, sender.send, checkpoint)
-        sender.send(trained)
+        splits, read = replica.read_splits(recipe, images), Policy.read(policy)
+        if in_lockstep(recipe):
+            from mnist_study.lockstep.seeds import train_seeds
+
+            trained = train_seeds(recipe, seeds, read, *splits, sender.send, files)
+        else:
+            trained = [replica.train_one(recipe, seeds[0], read, *splits, sender.send, files[0])]
+        for each in trained:
+            sender.send(each)
     except BrokenPipeError:
         pass  # the parent is gone
     except Exception as error:
         told = error
         if is_out_of_memory(error):
             advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
-            told = UserError(f"seed {seed}: not enough memory; {advice}")
+            told = UserError(f"{named(seeds)}: not enough memory; {advice}")
         elif not isinstance(error, UserError | OSError):
             raise
         told.add_note(traceback.format_exc())  # the parent shows it with --debug
@@ -143,13 +161,21 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _receive(receiver: Connection, recipe: Recipe, seed: int, process: BaseProcess) -> Progress | Note | Replica:
+def named(seeds: tuple[int, ...]) -> str:
+    """Write `seed 0` or `seeds 0, 1`."""
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+
+
+def _receive(
+    receiver: Connection, recipe: Recipe, seeds: tuple[int, ...], process: BaseProcess
+) -> Progress | Note | Replica:
     """Take the next message of a process; raises the error that it sends, and UserError where it died."""
     try:
         message = receiver.recv()
     except (EOFError, OSError, pickle.UnpicklingError):  # between two messages or within one
         process.join()
-        raise UserError(f"variants.{recipe.variant}: the process of seed {seed} {_end(process.exitcode)}") from None
+        ended = f"the process of {named(seeds)} {_end(process.exitcode)}"
+        raise UserError(f"variants.{recipe.variant}: {ended}") from None
     if isinstance(message, Exception):
         raise message
     return message

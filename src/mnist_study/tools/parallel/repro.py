@@ -17,11 +17,13 @@ from mnist_study.tools.parallel.runner import run
 BUILD, EVALUATION = Path("build"), Path("results/evaluation")
 
 
-def repro(jobs: int | None, ray: str | None = None, remote: str | None = None, *, dirty: bool = False) -> None:
+def repro(
+    jobs: int | None, ray: str | None = None, remote: str | None = None, *, dirty: bool = False, gpu: bool = False
+) -> None:
     """Run what comes before the variants, then the stale variants, `jobs` at once, then the rest.
 
-    With the address of a Ray cluster, variants train there. Raises UserError with a line for each job that failed;
-    then nothing runs that would train those again.
+    With the address of a Ray cluster, variants train there; with `gpu`, those of engine `exact` on this machine's GPU.
+    Raises UserError with a line for each job that failed; then nothing runs that would train those again.
     """
     shared = driver.check(remote, dirty) if ray else None
 
@@ -31,6 +33,11 @@ def repro(jobs: int | None, ray: str | None = None, remote: str | None = None, *
     if ray and shared:
         train_away(ray, shared, recipes)
     stale = plan.stale(dvc.status(), recipes)
+    if gpu:
+        from mnist_study.tools.parallel.gpu import train  # loads torch
+
+        training = {job.name for job in stale if job.seeds}
+        train([recipe for recipe in recipes if recipe.variant in training])
     names = {job.name for job in stale}
     most = jobs or plan.at_once([len(each.seeds) for each in recipes if each.variant in names], pool.workers())
     print(f"{len(stale)} of {len(variants)} variants to train or evaluate, {most} at once", flush=True)

@@ -1,0 +1,1 @@
+"""`make gpu-check`: whether a GPU gives the bytes of a processor, and how fast; it needs torch and numpy only."""

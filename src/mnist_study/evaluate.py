@@ -4,7 +4,6 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION, head, network, scoring
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
-from mnist_study.core.inference import all_logits, logits, measure
+from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 
 UNITS, SMALLEST = 65_536, 4  # probabilities are kept in 65,536ths, those below four of them are not
@@ -77,9 +76,8 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     def score(images: Tensor) -> Tensor:
         if exact is not None:
             return kernels.scores(exact, images, policy.mean, policy.sd).logits(images)
-        return all_logits(partial(logits, model), images, policy)
+        return logits(model, images, policy)
 
-    figures = scoring.measure if exact else measure
     replicas, predicted, probabilities = [], [], []
     for seed in recipe.seeds:
         path = trained / f"seed-{seed}.safetensors"
@@ -94,9 +92,9 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         predicted.append(classes.to(torch.uint8).numpy())
         probabilities.append(shares.numpy())
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
-        replica |= figures(test_logits, test.labels, "test")
+        replica |= scoring.measure(test_logits, test.labels, "test")
         if validation is not None:
-            replica |= figures(score(validation.images), validation.labels, "validation")
+            replica |= scoring.measure(score(validation.images), validation.labels, "validation")
         replicas.append(replica)
     answers, numbers = np.stack(predicted), np.stack(probabilities)
     return Evaluation(

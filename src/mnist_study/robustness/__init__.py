@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +14,7 @@ from mnist_study.core.arithmetic import network
 from mnist_study.core.arithmetic.pixels import STEPS
 from mnist_study.core.augmentation import Policy, Range
 from mnist_study.core.errors import UserError
-from mnist_study.core.inference import all_logits, logits
+from mnist_study.core.inference import logits
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import load_finite
@@ -87,7 +86,7 @@ def changed(split: Split, policy: Policy, ranges: dict[str, Range]) -> Split:
 def answers(model: torch.nn.Module, recipe: Recipe, policy: Policy, images: Tensor) -> Tensor:
     """Give the class that a network names for each of N images, int64 [N]."""
     if recipe.engine != "exact":
-        return all_logits(partial(logits, model), images, policy).argmax(1)
+        return logits(model, images, policy).argmax(1)
     known = network.of_variant(model, recipe.variant)
     return kernels.scores(known, images, policy.mean, policy.sd).logits(images).argmax(1)
 

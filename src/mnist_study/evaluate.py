@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from mnist_study import architectures, kernels
 from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION, head, network, scoring
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 
 UNITS, SMALLEST = 65_536, 4  # probabilities are kept in 65,536ths, those below four of them are not

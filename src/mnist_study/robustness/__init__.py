@@ -12,10 +12,10 @@ from mnist_study.augmentation import with_kinds
 from mnist_study.core import mnist
 from mnist_study.core.arithmetic import network
 from mnist_study.core.arithmetic.pixels import STEPS
-from mnist_study.core.augmentation import Policy, Range
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy, Range
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import load_finite
 from mnist_study.robustness import typeset

@@ -30,7 +30,7 @@ class Source:
 
 def in_folder(folder: Path) -> Source:
     """Find an exported variant; raises UserError where something is missing or damaged."""
-    from mnist_study.core.augmentation import Policy  # imports torch, which takes seconds
+    from mnist_study.core.policy import Policy  # imports torch, which takes seconds
 
     if not (folder / RECIPE).exists():
         raise UserError(f"--folder: {folder} given, which has no {RECIPE}; allowed is what `mnist-study export` wrote")

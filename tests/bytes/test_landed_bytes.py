@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.tools.golden.verify import verify_landed
 from mnist_study.train.engines.fast.kernel import multiplies_bf16
 from tests.support import ROOT
 
@@ -49,3 +50,11 @@ def test_first_epoch_is_the_landed_one(variant: str, environment: dict[str, str]
     command = [sys.executable, "-m", "tests.bytes.first_epoch", variant]
     trained = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
     assert json.loads(trained.stdout) == landed
+
+
+def test_every_landed_network_computes_the_landed_logits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(ROOT)
+    equal = verify_landed()
+    assert equal, capsys.readouterr().out

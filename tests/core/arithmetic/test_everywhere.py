@@ -24,7 +24,7 @@ TRAINING = "nesterov, decay, smoothing, average, annealing"
 
 def test_this_machine_agrees_with_the_golden_vectors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
     monkeypatch.chdir(ROOT)
-    equal = verify.verify()
+    equal = verify.verify_vectors()
     assert equal, capsys.readouterr().out
 
 
@@ -46,7 +46,7 @@ def test_a_difference_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     vectors = verify.operations()
     vectors["exp"]["gives"]["exp"][3] += 1e-16
     monkeypatch.setattr(verify, "operations", lambda: vectors)
-    assert not verify.verify()
+    assert not verify.verify_vectors()
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["DIFFERENT exp: exp", f"DIFFERENT step vanilla: {'0' * 64}"]
     assert "2 of them different" in lines[2]

@@ -90,7 +90,6 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
             mistakes += [explain(detail, Variant, key) for detail in own]
             continue
         mistakes += _contradictions(key, entry, variant, target)
-        mistakes += _lacking_kinds(key, variant, raw)
         options = architectures.get(variant.architecture)
         if target and data and options is not None and set(variant.model) <= {*options} - {CLASSES}:
             if options.get(CLASSES, len(data.classes)) != len(data.classes):
@@ -191,9 +190,6 @@ def _contradictions(key: str, entry: dict[str, Any], variant: Variant, target: T
         return f"{key}.{own[0]}" if own else f"train.{fields[0]}"
 
     mistakes = []
-    if variant.engine == "fast" and variant.device == "cuda":
-        given = "engine fast on device cuda given; allowed are fast on cpu, torch or exact on cuda"
-        mistakes.append(f"{where('device', 'engine')}: {given}")
     if variant.nesterov and variant.momentum == 0:
         given = "nesterov with momentum 0 given; allowed with nesterov is a momentum above 0"
         mistakes.append(f"{where('nesterov', 'momentum')}: {given}")
@@ -203,19 +199,6 @@ def _contradictions(key: str, entry: dict[str, Any], variant: Variant, target: T
     if target and variant.epochs > target.epochs:
         mistakes.append(f"{where('epochs')}: {variant.epochs} given; target.epochs allows {target.epochs}")
     return mistakes
-
-
-def _lacking_kinds(key: str, variant: Variant, raw: dict[str, Any]) -> list[str]:
-    """Say that the policy has kinds of augmentation that the variant's engine lacks."""
-    try:
-        policy = Augmentation.model_validate(_mapping(raw, "augmentations").get(variant.augmentation))
-    except ValidationError:
-        return []  # reported elsewhere
-    kinds = " and ".join(policy.exact_ranges())
-    if not kinds or variant.engine == "exact":
-        return []
-    given = f"{variant.augmentation} with engine {variant.engine} given"
-    return [f"{key}.augmentation: {given}; allowed with {kinds} is engine: exact"]
 
 
 def _unfit_network(key: str, variant: Variant, target: Target, count: Callable[..., int]) -> list[str]:

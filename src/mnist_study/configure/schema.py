@@ -19,7 +19,7 @@ LIMITS = {
 }
 LONGEST_TEXT = 200  # characters of a model's option
 FACTORS = ("scale", "brightness", "contrast")  # no change is 1; for the others it is 0
-EXACT_ONLY = ("noise", "blur")  # kinds of augmentation that the other engines lack; none of them may be negative
+ONE_SIDED = ("noise", "blur")  # none of them may be negative
 
 
 class Section(BaseModel):
@@ -52,9 +52,8 @@ class Train(Section):
     ema: float = Field(ge=0, lt=1)
     anneal_epochs: int = Field(ge=0)
     anneal_strength: float = Field(ge=0, le=1)
-    engine: Literal["torch", "fast", "exact"]
+    engine: Literal["exact", "torch"]
     device: Literal["cpu", "cuda"]
-    precision: Literal["fp32", "bf16"]
     validation: int = Field(ge=0, le=50_000)
 
     @field_validator("seeds")
@@ -151,7 +150,7 @@ class Augmentation(Section):
             widest = LIMITS[info.field_name or ""][1]
             if given > widest:
                 raise ValueError(f"a width is at most {widest}")
-            if info.field_name in EXACT_ONLY:
+            if info.field_name in ONE_SIDED:
                 return [0.0, given]
             neutral = 1.0 if info.field_name in FACTORS else 0.0
             return [neutral - given, neutral + given]
@@ -167,7 +166,7 @@ class Augmentation(Section):
         return ends
 
     def ranges(self) -> dict[str, list[float]]:
-        """Give the range of each parameter that all engines have, and those of `exact_ranges`; shear is along x."""
+        """Give each parameter's range, of ONE_SIDED only those that change an image; shear is along x."""
         return {
             "rotation": self.rotation,
             "translation_x": self.translation,
@@ -177,12 +176,8 @@ class Augmentation(Section):
             "shear_y": [0.0, 0.0],
             "brightness": self.brightness,
             "contrast": self.contrast,
-            **self.exact_ranges(),
+            **{name: ends for name in ONE_SIDED if (ends := getattr(self, name)) != [0.0, 0.0]},
         }
-
-    def exact_ranges(self) -> dict[str, list[float]]:
-        """Give the ranges that only the engine `exact` has, where they change an image."""
-        return {name: ends for name in EXACT_ONLY if (ends := getattr(self, name)) != [0.0, 0.0]}
 
 
 class Params(Section):

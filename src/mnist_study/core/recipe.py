@@ -1,7 +1,7 @@
 """A recipe: everything that training one variant needs to know, as plain data in a JSON file."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +37,18 @@ class Recipe:
     anneal_strength: float
     engine: str
     device: str
-    precision: str
     validation: int
 
     @classmethod
     def read(cls, path: Path) -> "Recipe":
-        """Read the recipe that `configure` wrote; raises UserError where there is none of that name."""
+        """Read the recipe that `configure` wrote; raises UserError where there is none, or one of other keys."""
         if not path.exists():
             raise UserError(f"{path}: there is no such variant in params.yaml, or `dvc repro configure` has not run")
-        fields = json.loads(path.read_text())
-        return cls(**{**fields, "seeds": tuple(fields["seeds"])})
+        given = json.loads(path.read_text())
+        if wrong := given.keys() ^ {field.name for field in fields(cls)}:
+            differs = ", ".join(sorted(wrong))
+            raise UserError(f"{path}: of another version, which differs in {differs}; `dvc repro configure` writes it")
+        return cls(**{**given, "seeds": tuple(given["seeds"])})
 
     def to_json(self) -> str:
         """Give the file's text: sorted keys, so that equal recipes are equal bytes."""

@@ -5,7 +5,6 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION, head, network, scoring
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
-from mnist_study.core.inference import all_logits, logits, measure
+from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import proof
 
@@ -76,7 +75,6 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
     model = build(recipe)
     score, exact = scorer(model, recipe, policy), recipe.engine == "exact"
     pictures = proof.images(test.images.shape[1])
-    figures = scoring.measure if exact else measure
     replicas, predicted, probabilities = [], [], []
     for seed in recipe.seeds:
         path = trained / f"seed-{seed}.safetensors"
@@ -91,11 +89,11 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         predicted.append(classes.to(torch.uint8).numpy())
         probabilities.append(shares.numpy())
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
-        replica |= figures(test_logits, test.labels, "test")
+        replica |= scoring.measure(test_logits, test.labels, "test")
         if exact:
             replica["logits_sha256"] = proof.sha256(score(pictures))
         if validation is not None:
-            replica |= figures(score(validation.images), validation.labels, "validation")
+            replica |= scoring.measure(score(validation.images), validation.labels, "validation")
         replicas.append(replica)
     answers, numbers = np.stack(predicted), np.stack(probabilities)
     return Evaluation(
@@ -115,7 +113,7 @@ def build(recipe: Recipe) -> nn.Sequential:
 def scorer(model: nn.Sequential, recipe: Recipe, policy: Policy) -> Callable[[Tensor], Tensor]:
     """Give what computes logits of images uint8 [N, H, W] by the recipe's engine, with the model's weights by then."""
     if recipe.engine != "exact":
-        return lambda images: all_logits(partial(logits, model), images, policy)
+        return lambda images: logits(model, images, policy)
     known = network.of_variant(model, recipe.variant)
     return lambda images: kernels.scores(known, images, policy.mean, policy.sd).logits(images)
 

@@ -9,22 +9,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.swa_utils import AveragedModel
 
 from mnist_study.core import files
 from mnist_study.core.arithmetic import VERSION
+from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.core.arithmetic.schedules import Schedule
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import environment
-from mnist_study.train.engines import Engine
 
 CODE = ("architectures", "augmentation", "core", "train")  # what `train` depends on in dvc.yaml
 KINDS = "mnist_study.augmentation."  # their hashes are part of the policy
@@ -35,52 +33,29 @@ class State:
     """All that one epoch passes to the next; no random states, since each epoch has its own streams."""
 
     model: nn.Module
-    optimiser: Optimizer
-    schedule: LRScheduler
-    average: AveragedModel | None
+    optimiser: Optimiser
+    schedule: Schedule
+    average: nn.Module | None
     history: list[dict[str, Any]]
 
     def tensors(self) -> dict[str, Tensor]:
         """Name every tensor that a step changes; copying a value into it restores it, whatever its layout."""
         named = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         for name, parameter in self.model.named_parameters():
-            named[f"momentum.{name}"] = self.optimiser.state[parameter]["momentum_buffer"]
+            if parameter in self.optimiser.buffers:
+                named[f"momentum.{name}"] = self.optimiser.buffers[parameter]
         if self.average is not None:
             named |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
         return named
 
     def facts(self) -> dict[str, Any]:
         """Give all else as plain data."""
-        rates = [group["lr"] for group in self.optimiser.param_groups]
-        return {"history": self.history, "schedule": self.schedule.state_dict(), "lrs": rates}
+        return {"history": self.history, "schedule": self.schedule.state()}
 
     def resume(self, facts: dict[str, Any]) -> None:
         """Take back what `facts` gave."""
-        for group, lr in zip(self.optimiser.param_groups, facts["lrs"], strict=True):
-            group["lr"] = lr
-        self.schedule.load_state_dict(facts["schedule"])
         self.history.extend(facts["history"])
-
-
-class Resumable(Protocol):
-    """A state that can be saved and resumed."""
-
-    @property
-    def history(self) -> list[dict[str, Any]]:
-        """A row per epoch."""
-        ...
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Name every tensor that a step changes."""
-        ...
-
-    def facts(self) -> dict[str, Any]:
-        """Give all else as plain data."""
-        ...
-
-    def resume(self, facts: dict[str, Any]) -> None:
-        """Take back what `facts` gave."""
-        ...
+        self.schedule.restore(facts["schedule"])
 
 
 class Checkpoint:
@@ -89,7 +64,7 @@ class Checkpoint:
     def __init__(self, path: Path, identity: str, note: Callable[[str], None]) -> None:
         self.path, self.identity, self.note = path, identity, note
 
-    def save(self, state: Resumable) -> None:
+    def save(self, state: State) -> None:
         """Write the state; if that fails, training goes on without a checkpoint."""
         about = {"identity": self.identity, **state.facts()}
         tensors = {name: tensor.contiguous().clone() for name, tensor in state.tensors().items()}
@@ -99,7 +74,7 @@ class Checkpoint:
         except OSError as error:
             self.note(f"{self.path}: cannot be written ({error.strerror}); a kill would lose this epoch")
 
-    def restore(self, state: Resumable) -> None:
+    def restore(self, state: State) -> None:
         """Restore the state from the file; leave it as it is if the file is missing, damaged or of another training."""
         try:
             data = self.path.read_bytes()
@@ -122,10 +97,10 @@ class Checkpoint:
         self.note(f"{self.path}: resumed after epoch {len(state.history)}")
 
 
-def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split], engine: Engine | None) -> str:
+def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split]) -> str:
     """Give the SHA-256 of all that decides a training's bytes: its inputs and its code.
 
-    An engine's bytes depend on packages and processor, too; without one, by the arithmetic of integers, they do not.
+    Those of the engine `torch` depend on packages and processor, too; those of `exact` do not.
     """
     facts = {
         "recipe": {key: value for key, value in asdict(recipe).items() if key != "seeds"},
@@ -133,15 +108,11 @@ def identity(recipe: Recipe, seed: int, policy: Policy, splits: dict[str, Split]
         "policy": asdict(policy),
         "splits": {name: [_sha256(t.numpy()) for t in (split.images, split.labels)] for name, split in splits.items()},
         "code": _code(),
+        "arithmetic": VERSION,
     }
-    if engine is None:
-        facts["arithmetic"] = VERSION
-    else:
-        facts |= {
-            "engine": [engine.name, engine.precision],
-            "environment": environment.describe(recipe.device, engine.name),
-            "flags": environment.cpuinfo("flags", "Features"),
-        }
+    if recipe.engine == "torch":
+        facts["environment"] = environment.describe(recipe.device)
+        facts["flags"] = environment.cpuinfo("flags", "Features")
     return _sha256(json.dumps(facts, sort_keys=True).encode())
 
 

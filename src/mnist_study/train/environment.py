@@ -8,12 +8,11 @@ from typing import Any
 import torch
 
 
-def describe(device: str, engine: str) -> dict[str, Any]:
-    """Give Python, the packages that compute in this engine, the processor and for "cuda" the GPU; no host, no date."""
-    packages = ("torch", "numpy", "halide") if engine == "fast" else ("torch", "numpy")
+def describe(device: str) -> dict[str, Any]:
+    """Give Python, the packages that compute, the processor and for "cuda" the GPU; no host, no date."""
     facts = {
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in packages},
+        "packages": {name: metadata.version(name) for name in ("torch", "numpy")},
         "machine": platform.machine(),
         "processor": ", ".join(cpuinfo("model name")) or platform.processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),

@@ -31,8 +31,8 @@ class Note:
 class Replica:
     """The result of training one seed.
 
-    `weights` are a safetensors file's bytes, `history` has a row per epoch; `engine` and `precision` are those that
-    really ran, on what `environment` describes.
+    `weights` are a safetensors file's bytes, `history` has a row per epoch; `engine` ran, with numbers of this
+    `precision`, on what `environment` describes.
     """
 
     seed: int

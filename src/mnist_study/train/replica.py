@@ -1,5 +1,6 @@
 """One seed of one variant, from its recipe to its final weights, in a process of its own or in this one."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,14 +9,13 @@ import torch
 from mnist_study import architectures
 from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION
+from mnist_study.core.arithmetic.random_words import key
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
-from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
-from mnist_study.train import engines, environment, exact_loop
+from mnist_study.train import environment
 from mnist_study.train.checkpoint import Checkpoint, identity
-from mnist_study.train.engines.torch_engine import require_gpu
 from mnist_study.train.loop import train
 from mnist_study.train.messages import Note, Progress, Replica
 
@@ -55,32 +55,34 @@ def train_one(
 
     torch.set_num_threads(1)
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports torch._inductor: 2 s
-    torch.manual_seed(stream("weights", seed))
-    model = architectures.build(recipe.architecture, **recipe.model)
-    engine = None
-    if recipe.engine == "exact":
-        if recipe.device == "cuda":
-            require_gpu(recipe)
-        model.to(recipe.device)
-    else:
-        engine = engines.choose(recipe, model, len(training), note, side=training.images.shape[2])
+    torch.manual_seed(int(key("weights", seed)[0]))  # of the engine `torch`; `exact` draws its own
+    if recipe.device == "cuda":
+        require_gpu(recipe)
+    if recipe.engine == "torch":
+        note(f"variants.{recipe.variant}: engine torch gives the same bytes on this kind of machine only")
+    model = architectures.build(recipe.architecture, **recipe.model).to(recipe.device)
     saved = None
     if checkpoint is not None:
         splits = {"training": training, **observed}
-        saved = Checkpoint(checkpoint, identity(recipe, seed, policy, splits, engine), note)
+        saved = Checkpoint(checkpoint, identity(recipe, seed, policy, splits), note)
     training = training.to(recipe.device)
     observed = {name: split.to(recipe.device) for name, split in observed.items()}
-    if engine is None:
-        trained, history = exact_loop.train(model, recipe, seed, policy, training, observed, report, saved)
-    else:
-        trained, history = train(model, engine, recipe, seed, policy, training, observed, report, saved)
-    name, precision = (engine.name, engine.precision) if engine else ("exact", f"integers, version {VERSION}")
+    trained, history = train(model, recipe, seed, policy, training, observed, report, saved)
+    exact = recipe.engine == "exact"
     return Replica(
         seed=seed,
-        weights=weights.pack(trained, None if engine else {"arithmetic": str(VERSION)}),
+        weights=weights.pack(trained, {"arithmetic": str(VERSION)} if exact else None),
         history=history,
         parameters=architectures.count_parameters(trained),
-        engine=name,
-        precision=precision,
-        environment=environment.describe(recipe.device, name),
+        engine=recipe.engine,
+        precision=f"integers, version {VERSION}" if exact else "fp32",
+        environment=environment.describe(recipe.device),
     )
+
+
+def require_gpu(recipe: Recipe) -> None:
+    """Make a GPU deterministic and use full float32; raises UserError where torch finds none."""
+    if not torch.cuda.is_available():
+        raise UserError(f"variants.{recipe.variant}.device: cuda given; torch finds no GPU here, which leaves cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+    torch.backends.cudnn.allow_tf32 = False  # torch's default for convolutions on GPUs, and not float32

@@ -4,7 +4,6 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,7 +16,7 @@ from mnist_study.core import mnist
 from mnist_study.core.arithmetic import VERSION, network
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
-from mnist_study.core.inference import all_logits, logits
+from mnist_study.core.inference import logits
 from mnist_study.evaluate import load_finite
 from mnist_study.tools.export import onnx_file
 from mnist_study.tools.predict.source import IMAGES, POLICY, RECIPE, Source, checkout, in_checkout
@@ -60,7 +59,7 @@ def _write_network(source: Source, seed: int, images: Tensor, folder: Path) -> o
         cells = network.of_variant(model, recipe.variant)
         own = kernels.scores(cells, images, policy.mean, policy.sd).logits(images)
     else:
-        own = all_logits(partial(logits, model), images, policy)
+        own = logits(model, images, policy)
     file = onnx_file.to_onnx(model, source.images.side, policy.mean, policy.sd)
     agreement = onnx_file.compare(file, images.numpy(), own.detach().numpy(), f"{name}.onnx")
     (folder / f"{name}.onnx").write_bytes(file)

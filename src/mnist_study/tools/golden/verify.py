@@ -51,7 +51,7 @@ def verify_vectors(device: str = "cpu") -> bool:
         if hashes.get(name) != digest:
             print(f"DIFFERENT {name}: {digest}")
             wrong += 1
-    about = describe(device, "exact")
+    about = describe(device)
     processor = [about["gpu"]] if "gpu" in about else [about["processor"], about["instructions"]]
     where = ", ".join([*processor, about["machine"], f"torch {about['packages']['torch']}"])
     print(f"arithmetic {VERSION} on {where}: {_verdict(count, wrong, 'vectors', begun)}")

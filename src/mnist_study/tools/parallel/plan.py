@@ -35,7 +35,7 @@ def stale(status: Collection[str], recipes: Sequence[Recipe]) -> list[Job]:
     for recipe in recipes:
         train, evaluate = (f"{stage}@{recipe.variant}" for stage in ("train", "evaluate"))
         if train in status:
-            seeds, gpu = len(recipe.seeds), recipe.device == "cuda" and recipe.engine != "fast"
+            seeds, gpu = len(recipe.seeds), recipe.device == "cuda"
             jobs.append(Job(recipe.variant, (single(train), single(evaluate)), recipe.epochs * seeds, seeds, gpu))
         elif evaluate in status:
             jobs.append(Job(recipe.variant, (single(evaluate),), 1))

@@ -7,7 +7,7 @@ import torch
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic import head, network, scoring
-from mnist_study.core.augmentation import Policy, normalise
+from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
@@ -30,7 +30,7 @@ def probabilities(recipe: Recipe, policy: Policy, trained: Path, images: np.ndar
             raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
         load_finite(model, path)
         if exact is None:
-            answers.append(logits(model, normalise(pictures, policy)).softmax(1))
+            answers.append(logits(model, pictures, policy).softmax(1))
         else:
             require_version(path)
             own = scoring.logits(exact, pictures, policy.mean, policy.sd)

@@ -31,8 +31,6 @@ def settings(outcome: Outcome) -> dict[str, Any]:
     found |= {f"scheduler: {name}": value for name, value in found.pop("scheduler_options").items()}
     if not found["anneal_epochs"]:
         del found["anneal_strength"]
-    if found["engine"] == "exact":
-        del found["precision"]  # integers have none
     del found["variant"]
     return {name: value for name, value in found.items() if DEFAULTS.get(name) != value or name not in DEFAULTS}
 

@@ -1,58 +1,55 @@
-"""What computes gradients and logits: torch, or the fast engine for the layers and batches that it supports."""
+"""What computes a training's steps and scores: the arithmetic of integers, or torch for any other network."""
 
-from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Protocol
 
 from torch import Tensor, nn
 
+from mnist_study.core.arithmetic.chain import Gradients
+from mnist_study.core.arithmetic.optimiser import Optimiser
+from mnist_study.core.arithmetic.step import Result
+from mnist_study.core.augmentation import Policy
 from mnist_study.core.recipe import Recipe
+from mnist_study.kernels import Scores
+from mnist_study.train.engines.exact_engine import ExactEngine
 from mnist_study.train.engines.torch_engine import TorchEngine
 
 
 class Engine(Protocol):
-    """Gradients and logits of the model that it was made for; the training loop does all else.
+    """Steps of the model that it was made for, and scores; the training loop does all else.
 
     Between two epochs it keeps nothing that the model does not hold, so that training can resume at any epoch.
     """
 
-    name: str  # "torch" or "fast"
-    precision: str  # "fp32" or "bf16": what really runs
-
-    def begin_epoch(self, seed: int) -> None:
-        """Seed the epoch's dropout."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Choose the epoch's dropout."""
         ...
 
-    def forward_backward(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """Compute loss and gradients in training mode for normalised images [N, 1, side, side] and their labels [N].
+    def forward_backward(self, pixels: Tensor, labels: Tensor, numbers: Tensor) -> Result:
+        """Compute losses and gradients of augmented pixels [N, H, W], and update running statistics.
 
-        Leaves the gradient in each parameter's `.grad`, which nobody else may replace between two steps, and updates
-        running statistics. Gives the mean loss and the predicted classes [N].
+        `numbers` are the images' places among the training images.
         """
         ...
 
-    def logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Give float32 logits [N, classes] of normalised images in evaluation mode, without gradients.
+    def descend(self, optimiser: Optimiser, gradients: Gradients, images: int, rate: float) -> None:
+        """Take one step along what `forward_backward` has just given for so many images."""
+        ...
 
-        `network` is the model or its running average: of the same structure, with values of its own.
-        """
+    def average(self, average: nn.Module, model: nn.Module, decay: float, *, first: bool) -> None:
+        """Move the running average toward the model."""
+        ...
+
+    def scores(self, network: nn.Module) -> Scores:
+        """Give what computes logits of uint8 images by the model or its running average, whose values may change."""
         ...
 
 
-def choose(recipe: Recipe, model: nn.Module, images: int, note: Callable[[str], None], *, side: int = 28) -> Engine:
-    """Make the engine that the recipe asks for; where the fast one cannot train it, say why and give torch's.
+def make(model: nn.Module, recipe: Recipe, seed: int, images: Tensor, policy: Policy) -> Engine:
+    """Make the engine that the recipe asks for, for the model and such images [N, H, W], on the device where they are.
 
-    `images` is the number in an epoch, `side` theirs. `note` takes a line for the user. The engine may move the model's
-    tensors to another device or layout, so whatever holds on to them comes after it.
+    It may replace the model's values and move their memory, so whatever holds on to them comes after it. Raises
+    UserError where the engine `exact` does not define the network.
     """
-    if recipe.engine == "fast":
-        if find_spec("halide") is None:
-            reason = "halide, its compiler, is not installed; it has no wheel for Linux on Arm"
-        else:
-            from mnist_study.train.engines.fast import FastEngine, unsupported  # loads the compiler
-
-            reason = unsupported(model, recipe, images)
-            if reason is None:
-                return FastEngine(model, recipe, side)
-        note(f"variants.{recipe.variant}: the torch engine trains this one: {reason}")
-    return TorchEngine(model, recipe)
+    if recipe.engine == "exact":
+        return ExactEngine(model, recipe, seed, images, policy)
+    return TorchEngine(model, recipe, seed, policy)

@@ -1,58 +1,66 @@
-"""The engine that trains any network: torch's own operations, on the processor or on a GPU."""
+"""The engine that trains any network: torch's own operations in float32, the same bytes on one kind of machine only."""
 
-import os
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mnist_study.core.errors import UserError
+from mnist_study.core.arithmetic.chain import Gradients
+from mnist_study.core.arithmetic.fixed_point import bounded
+from mnist_study.core.arithmetic.head import LOSS_UNITS
+from mnist_study.core.arithmetic.optimiser import move_average
+from mnist_study.core.arithmetic.pixels import normalised
+from mnist_study.core.arithmetic.random_words import key
+from mnist_study.core.arithmetic.reference import Reference
+from mnist_study.core.arithmetic.step import Result
+from mnist_study.core.augmentation import Policy
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 
 
+@dataclass(frozen=True)
+class Scores:
+    """A network, and the policy that normalises its images."""
+
+    network: nn.Module
+    policy: Policy
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Give float32 logits [N, classes] of uint8 images [N, H, W]."""
+        return logits(self.network, images, self.policy)
+
+
 class TorchEngine:
-    """The reference that every other engine is held against; see `engines.Engine`."""
+    """See `engines.Engine`. The optimiser's step and the average are those of the arithmetic."""
 
-    name = "torch"
+    descend = staticmethod(Reference.descend)
+    average = staticmethod(move_average)
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
-        """Move the model to the recipe's device; raises UserError where there is no GPU."""
-        if recipe.device == "cuda":
-            require_gpu(recipe)
-        self.model = model.to(recipe.device).to(memory_format=torch.channels_last)
-        self.device = recipe.device
-        self.precision = recipe.precision if recipe.device == "cuda" or multiplies_bf16() else "fp32"
-        self.label_smoothing = recipe.label_smoothing
+    def __init__(self, model: nn.Module, recipe: Recipe, seed: int, policy: Policy) -> None:
+        """Keep the model's initial weights, in the layout that torch is quickest with."""
+        self.model = model.to(memory_format=torch.channels_last)
+        self.label_smoothing, self.seed, self.policy = recipe.label_smoothing, seed, policy
 
-    def begin_epoch(self, seed: int) -> None:
+    def begin_epoch(self, epoch: int) -> None:
         """Seed torch's global generator, which dropout alone draws from."""
-        torch.manual_seed(seed)
+        torch.manual_seed(int(key("dropout", self.seed, epoch)[0]))
         self.model.train()
 
-    def forward_backward(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-        """Compute loss and gradients; convolutions may use bf16, the loss is always float32."""
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
-            batch_logits = self.model(images)
-        loss = F.cross_entropy(batch_logits.float(), labels, label_smoothing=self.label_smoothing)
+    def forward_backward(self, pixels: Tensor, labels: Tensor, numbers: Tensor) -> Result:
+        """Compute losses and gradients by autograd."""
+        images, _ = normalised(pixels, self.policy.mean, self.policy.sd)
+        batch_logits = self.model(images)
+        losses = F.cross_entropy(batch_logits, labels, reduction="none", label_smoothing=self.label_smoothing)
         self.model.zero_grad()
-        loss.backward()
-        return loss.item(), batch_logits.argmax(1)
+        losses.sum().backward()
+        gradients: Gradients = {}
+        for parameter in self.model.parameters():
+            gradients[parameter] = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        units = losses.detach().double() * LOSS_UNITS
+        diverged = ~bounded([batch_logits, units * len(labels), *gradients.values()])
+        return Result(units.round().long(), batch_logits.argmax(1), gradients, diverged)
 
-    def logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        """Compute in fp32, whatever the precision of training."""
-        return logits(network, images)
-
-
-def multiplies_bf16() -> bool:
-    """Tell whether the processor has instructions for bf16, without which torch computes it several times slower."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
-def require_gpu(recipe: Recipe) -> None:
-    """Make a GPU deterministic and use full fp32; raises UserError where torch finds none."""
-    if not torch.cuda.is_available():
-        raise UserError(f"variants.{recipe.variant}.device: cuda given; torch finds no GPU here, which leaves cpu")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
-    torch.backends.cudnn.allow_tf32 = False  # torch's default for convolutions on GPUs, and not fp32
+    def scores(self, network: nn.Module) -> Scores:
+        """Give what computes logits."""
+        return Scores(network, self.policy)

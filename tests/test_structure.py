@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from mnist_study.configure.describe import architecture_names
-from mnist_study.core.augmentation import NEUTRAL, RANGES
 from mnist_study.core.recipe import Recipe
 from tests.support import ROOT
 
@@ -20,10 +19,7 @@ ARCHITECTURES = architecture_names()
 # Training imports the kinds of augmentation that its policy uses. They are no deps, since dvc.yaml cannot list them:
 # the policy's file, which is a dep, holds the SHA-256 of each. tests/pipeline/test_kinds.py shows what gets stale.
 KINDS = {f"src/mnist_study/augmentation/{name}.py" for name in ("affine", "blur")}
-UNUSED_IN_EVALUATION = {  # training uses them
-    "src/mnist_study/core/randomness.py",
-    "src/mnist_study/core/arithmetic/schedules.py",
-}
+UNUSED_IN_EVALUATION = {"src/mnist_study/core/arithmetic/schedules.py"}  # training uses it
 
 USE = """
 import json, sys
@@ -48,7 +44,7 @@ for architecture in sys.argv[2:]:
     from mnist_study.core.augmentation import Policy
     from mnist_study.core.recipe import Recipe
     policy = Policy.read(folder / "policy.json")
-    engine = {"vanilla": "fast", "two_pool": "exact"}.get(architecture, "torch")  # kernels take seconds to compile
+    engine = "exact" if architecture == "two_pool" else "torch"  # kernels take seconds to compile
     changes = {"architecture": architecture, "engine": engine, "seeds": (0,), "epochs": 1}
     recipe = replace(Recipe.read(folder / "recipe.json"), **changes)
     splits = read_splits(recipe, folder / "mnist")
@@ -85,7 +81,7 @@ def working(names: list[str]) -> set[str]:
 def test_training_and_evaluation_use_exactly_the_folders_that_dvc_knows(tmp_path: Path, recipe: Recipe):
     """All that is imported is declared, but for kinds; all that is declared is imported, for some architecture."""
     (tmp_path / "recipe.json").write_text(recipe.to_json())
-    ranges = {name: [NEUTRAL.get(name, 0.0)] * 2 for name in RANGES} | {"rotation": [-7.0, 7.0], "blur": [0.0, 1.0]}
+    ranges = {"rotation": [-7.0, 7.0], "blur": [0.0, 1.0]}
     policy = {"mean": 0.1, "sd": 0.3, "ranges": ranges, "kinds": {Path(kind).stem: "a hash" for kind in KINDS}}
     (tmp_path / "policy.json").write_text(json.dumps(policy))
     command = [sys.executable, "-c", USE, str(tmp_path), *ARCHITECTURES]

@@ -15,7 +15,7 @@ from mnist_study.running import pool
 from tests.benchmarks.digits import ROOT
 
 PARAMS = ROOT / "params.yaml"
-ENGINES = ["plain", "plain_parallel", "torch", "fast", "exact"]
+ENGINES = ["plain", "plain_parallel", "torch", "exact"]
 ARCHITECTURES = ["vanilla", "dropout", "transition_fc", "transition", "two_pool", "one_pool"]
 BATCH_SIZES = [64, 128]
 CORES = pool.workers()
@@ -60,7 +60,7 @@ def all_cases() -> list[Case]:
 
 def missing(engine: str) -> str:
     """Say why an engine cannot run here, or nothing where it can."""
-    return "Halide is not installed" if engine in ("fast", "exact") and find_spec("halide") is None else ""
+    return "Halide is not installed" if engine == "exact" and find_spec("halide") is None else ""
 
 
 @cache

@@ -22,7 +22,7 @@ from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 from torch import Tensor
 
-from mnist_study import architectures
+from mnist_study import architectures, kernels
 from mnist_study.augmentation import with_kinds
 from mnist_study.core import mnist
 from mnist_study.core.arithmetic import chain
@@ -30,11 +30,12 @@ from mnist_study.core.arithmetic.head import LOSS_UNITS
 from mnist_study.core.arithmetic.network import Cell, Network
 from mnist_study.core.arithmetic.pixels import STEPS, normalised
 from mnist_study.core.arithmetic.random_words import Key
+from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
-from mnist_study.train import exact_loop
+from mnist_study.train import loop
 from tests.benchmarks.digits import MNIST, ROOT, first
 
 KEPT = ROOT / "build" / "equivalence.jsonl"
@@ -46,6 +47,8 @@ Task = tuple[str, str, int, int]  # variant, arm, seed, epochs
 
 class Float32:
     """A network in torch's float32, in the place of `Reference`."""
+
+    descend, average = staticmethod(Reference.descend), staticmethod(Reference.average)
 
     def __init__(self, network: Network, mean: float, sd: float) -> None:
         self.network, self.mean, self.sd = network, mean, sd
@@ -122,15 +125,14 @@ def train(task: Task, images: int | None) -> dict[str, Any]:
     observed = {"validation": held_out}
 
     def trained() -> list[dict[str, Any]]:
-        return exact_loop.train(model, recipe, seed, policy, training, observed, lambda _: None)[1]
+        return loop.train(model, recipe, seed, policy, training, observed, lambda _: None)[1]
 
     if arm == "exact":
         history = trained()
     else:
-        places = exact_loop.kernels
         with (
-            mock.patch.object(places, "trains", lambda network, _images, _size, *scale: Float32(network, *scale)),
-            mock.patch.object(places, "scores", lambda network, _images, *scale: Float32(network, *scale)),
+            mock.patch.object(kernels, "trains", lambda network, _images, _size, *scale: Float32(network, *scale)),
+            mock.patch.object(kernels, "scores", lambda network, _images, *scale: Float32(network, *scale)),
         ):
             history = trained()
     return {"task": task, "images": images, "history": history}

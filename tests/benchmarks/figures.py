@@ -19,7 +19,7 @@ TARGET = ROOT / "build" / "bench.json"
 WIDTH = 170
 BUSY = 0.1  # the share of the cores that others may have at work beside a case
 CAPTION = """share: of the rate of GEMM; of exact: of 16-bit multiply-adds in registers
-augment: its share of the time of our training (goal: at most 8 % of fast's, 5 % of exact's)
+augment: its share of the time of our training (goal: at most 5 % of exact's)
 *: other processes were at work just before or after, so this figure says little"""
 OURS = [engine for engine in ENGINES if not engine.startswith("plain")]
 Row = dict[str, float | None]
@@ -61,9 +61,8 @@ class Figures:
         if self.rows:
             console.print(self._table())
         console.print(f"{machine.processor()}, {CORES} cores; load average before: {self.load}")
-        for precision, rates in machine.gemm_rates().items():
-            told = ", ".join(f"{rate:,.0f} ({team})" for team, rate in rates.items())
-            console.print(f"GEMM {precision}, GFLOP/s: {told}")
+        told = ", ".join(f"{rate:,.0f} ({team})" for team, rate in machine.gemm_rates().items())
+        console.print(f"GEMM in float32, GFLOP/s: {told}")
         if any(key.startswith("exact/") for key in self.rows):
             console.print(
                 f"16-bit multiply-adds in registers, GFLOP/s: {machine.instruction_rate(CORES):,.0f} (all cores)"

@@ -18,7 +18,6 @@ from tests.benchmarks.side_by_side import answer, together
 THREADS = torch.get_num_threads()  # torch's default: read before anything sets another
 SIDE = 1024
 SECONDS = 1.5
-BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def describe() -> dict[str, Any]:
@@ -67,16 +66,10 @@ def team(processes: int, threads: int) -> str:
 
 
 @cache
-def gemm_rates() -> dict[str, dict[str, float]]:
-    """Measure the GFLOP/s of torch.mm by precision and by processes x threads, the sum over processes.
-
-    bf16 where the processor has instructions for it.
-    """
-    precisions = ["fp32", "bf16"] if BF16_FLAGS & set(_cpuinfo("flags").split()) else ["fp32"]
+def gemm_rates() -> dict[str, float]:
+    """Measure the GFLOP/s of torch.mm in float32 by processes x threads, the sum over processes."""
     teams = dict.fromkeys([(1, 1), (1, THREADS), (CORES, 1)])
-    return {
-        precision: {team(*sizes): round(_together(precision, *sizes), 1) for sizes in teams} for precision in precisions
-    }
+    return {team(*sizes): round(_together(*sizes), 1) for sizes in teams}
 
 
 @cache
@@ -89,16 +82,15 @@ def instruction_rate(processes: int) -> float:
         return round(sum(one_round()), 1)
 
 
-def _together(precision: str, processes: int, threads: int) -> float:
-    with together(_multiply, [(precision, threads)] * processes) as one_round:
+def _together(processes: int, threads: int) -> float:
+    with together(_multiply, [(threads,)] * processes) as one_round:
         return sum(one_round())
 
 
-def _multiply(pipe: Connection, precision: str, threads: int) -> None:
+def _multiply(pipe: Connection, threads: int) -> None:
     """Multiply for a while at each round; answer with the best GFLOP/s."""
     torch.set_num_threads(threads)
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = torch.randn(2, SIDE, SIDE).to(kind)
+    a, b = torch.randn(2, SIDE, SIDE)
     out = torch.mm(a, b)
     best: float | None = None
     while True:

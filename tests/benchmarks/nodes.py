@@ -24,7 +24,7 @@ def prepare(folder: Path, images: Path) -> Checkout:
     write_copy(folder / "copy", images)
     lines = "".join(LINE.format(number, number + 1) for number in range(VARIANTS))
     head = PARAMS.partition("variants:\n")[0].replace("epochs: 1,", f"epochs: {EPOCHS},")
-    head = head.replace("engine: torch", "engine: fast")
+    head = head.replace("engine: torch", "engine: exact")
     (folder / "copy" / "params.yaml").write_text(f"{head}variants:\n{lines}")
     checkout = Checkout(folder / "copy", images)
     checkout.run("git", "init", "--quiet")

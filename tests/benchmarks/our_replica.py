@@ -7,11 +7,11 @@ from multiprocessing.connection import Connection
 import torch
 
 from mnist_study import architectures, kernels
+from mnist_study.core.arithmetic.random_words import key
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
-from mnist_study.core.randomness import stream
 from mnist_study.core.recipe import Recipe
-from mnist_study.train import engines, exact_loop, loop
+from mnist_study.train import loop
 from mnist_study.train.messages import Progress
 from tests.benchmarks import digits
 from tests.benchmarks.rounds import Rounds
@@ -23,7 +23,7 @@ EPOCH = 1024  # images of the short epochs that are timed: a round is some whole
 def train_in_rounds(pipe: Connection, recipe: Recipe, policy: Policy, seed: int) -> None:
     """Train until there are no more rounds."""
     rounds = Rounds(pipe, warm_up=1)
-    loop.augment, kernels.augment = rounds.timed(loop.augment), rounds.timed(kernels.augment)
+    kernels.augment = rounds.timed(kernels.augment)
     train(recipe, policy, seed, digits.first(digits.images()[0], EPOCH), {}, lambda: rounds.learnt(EPOCH))
 
 
@@ -51,20 +51,11 @@ def train(
     """Train until `after_epoch` raises."""
     torch.set_num_threads(1)
     torch.set_deterministic_debug_mode("error")
-    torch.manual_seed(stream("weights", seed))
+    torch.manual_seed(int(key("weights", seed)[0]))
     model = architectures.build(recipe.architecture, **recipe.model)
 
     def report(progress: Progress) -> None:
         if progress.epoch_ended is not None:
             after_epoch()
 
-    if recipe.engine == "exact":
-        exact_loop.train(model, recipe, seed, policy, images, observed, report)
-    else:
-        engine = engines.choose(recipe, model, len(images), refuse)
-        loop.train(model, engine, recipe, seed, policy, images, observed, report)
-
-
-def refuse(line: str) -> None:
-    """Stop where an engine gives way to another: the figures would bear the wrong name."""
-    raise RuntimeError(line)
+    loop.train(model, recipe, seed, policy, images, observed, report)

@@ -34,16 +34,11 @@ def replicas(case: Case) -> tuple[Callable[..., None], list[tuple]]:
 
 
 def rate(case: Case) -> float | None:
-    """Give the machine's GFLOP/s with the processes, the threads and the precision of the case.
-
-    As in training, bf16 gives way to fp32 on a processor without it. For `exact` it is the rate of its instruction.
-    """
+    """Give the machine's GFLOP/s with the processes and threads of the case; for `exact` that of its instruction."""
     if case.engine == "exact":
         return machine.instruction_rate(case.replicas)
-    precision = "fp32" if case.is_plain else cases.recipe(case).precision
     threads = machine.THREADS if case.engine == "plain" else 1
-    rates = machine.gemm_rates()
-    return rates.get(precision, rates["fp32"]).get(machine.team(case.replicas, threads))
+    return machine.gemm_rates().get(machine.team(case.replicas, threads))
 
 
 @pytest.mark.parametrize("case", cases.all_cases(), ids=str)

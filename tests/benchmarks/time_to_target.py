@@ -1,10 +1,10 @@
-"""Seconds to the first epoch that ends with 99.40 % of the test images right: our engines and the plain recipe.
+"""Seconds to the first epoch that ends with 99.40 % of the test images right: the engine exact and the plain recipe.
 
-All train transition_fc on MNIST one after the other, each with the machine to itself: exact one network with all
-cores, fast one network with one thread, the plain recipe with torch's default threads and two workers that load its
-data. Training counts, and what the engine needs to be ready; importing, reading the files and looking at the test
-images do not. build/bench.json is updated after each epoch, so that an interrupted run leaves what it knows. Where
-plain was not there when it ended, its seconds are a lower bound.
+Both train transition_fc on MNIST one after the other, each with the machine to itself: exact one network with all
+cores, the plain recipe with torch's default threads and two workers that load its data. Training counts, and what the
+engine needs to be ready; importing, reading the files and looking at the test images do not. build/bench.json is
+updated after each epoch, so that an interrupted run leaves what it knows. Where plain was not there when it ended, its
+seconds are a lower bound.
 """
 
 import argparse
@@ -14,24 +14,19 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 import torch
 
 from mnist_study import architectures, kernels
-from mnist_study.core.arithmetic import network
-from mnist_study.core.inference import accuracy, all_logits, logits
-from mnist_study.core.randomness import stream
-from mnist_study.train import engines, exact_loop, loop
+from mnist_study.core.arithmetic import network, scoring
+from mnist_study.train.loop import train
 from mnist_study.train.messages import Progress
 from tests.benchmarks import cases, digits, figures, plain_recipe, plain_replica
 from tests.benchmarks.cases import Case
-from tests.benchmarks.our_replica import refuse
 from tests.benchmarks.side_by_side import Stopped
 
 ARCHITECTURE = "transition_fc"
 EPOCHS = 19
-OURS = ["exact", "fast"]
 
 
 class Clock:
@@ -68,28 +63,26 @@ class Clock:
         """Put this training's figures beside the other's in build/bench.json."""
         both = figures.held().get("time_to_target", {})
         own = {"s": round(self.passed, 1), "reached": self.reached, "curve": self.curve, "options": self.options()}
-        both.pop("ratio", None)  # of earlier versions
         both |= {f"{self.name}_{key}": value for key, value in own.items()}
-        for name in OURS:
-            targets = [both.get(f"{each}_options", {}).get("target") for each in (name, "plain")]
-            comparable = both.get(f"{name}_reached") and targets[0] == targets[1]
-            both[f"{name}_ratio"] = round(both["plain_s"] / both[f"{name}_s"], 1) if comparable else None
+        ours, theirs = (both.get(f"{name}_options", {}).get("target") for name in ("exact", "plain"))
+        comparable = both.get("exact_reached") and ours == theirs
+        both["exact_ratio"] = round(both["plain_s"] / both["exact_s"], 1) if comparable else None
         figures.update({"time_to_target": both})
 
     def options(self) -> dict[str, float]:
         """Give the command line's options that this training heeds."""
-        heeded = ["target", "seed", *(["lr", "batch_size", "epochs"] if self.name in OURS else [])]
+        heeded = ["target", "seed", *(["lr", "batch_size", "epochs"] if self.name == "exact" else [])]
         return {name: getattr(self.given, name) for name in heeded}
 
 
-def train_ours(clock: Clock, given: argparse.Namespace) -> None:
-    """Train one network with our loop as the pipeline does, but for the test images, which have their turn here."""
-    os.environ["HL_NUM_THREADS"] = str(cases.CORES)  # of exact
+def train_exact(clock: Clock, given: argparse.Namespace) -> None:
+    """Train one network as the pipeline does, but for the test images, which have their turn here."""
+    os.environ["HL_NUM_THREADS"] = str(cases.CORES)
     torch.set_num_threads(1)
     images, test = digits.images()
     policy = cases.policy()
     recipe = cases.recipe(
-        Case(clock.name, ARCHITECTURE, given.batch_size),
+        Case("exact", ARCHITECTURE, given.batch_size),
         scheduler="one_cycle",
         scheduler_options=cases.scheduler_options("one_cycle"),
         lr=given.lr,
@@ -98,10 +91,8 @@ def train_ours(clock: Clock, given: argparse.Namespace) -> None:
     model = architectures.build(ARCHITECTURE)
 
     def test_accuracy() -> float:
-        if clock.name == "fast":
-            return accuracy(all_logits(partial(logits, model), test.images, policy), test.labels)
         scorer = kernels.scores(network.read(model), test.images, policy.mean, policy.sd)
-        return accuracy(scorer.logits(test.images), test.labels)
+        return scoring.measure(scorer.logits(test.images), test.labels, "test")["test_accuracy"]
 
     def report(progress: Progress) -> None:
         if progress.epoch_ended is None:
@@ -110,13 +101,7 @@ def train_ours(clock: Clock, given: argparse.Namespace) -> None:
             clock.epoch_ended(test_accuracy)
 
     clock.begun = time.perf_counter()
-    if clock.name == "exact":
-        exact_loop.train(model, recipe, given.seed, policy, images, {}, report)
-        return
-    torch.use_deterministic_algorithms(True)
-    torch.manual_seed(stream("weights", given.seed))
-    engine = engines.choose(recipe, model, len(images), refuse)
-    loop.train(model, engine, recipe, given.seed, policy, images, {}, report)
+    train(model, recipe, given.seed, policy, images, {}, report)
 
 
 def train_plain(clock: Clock, given: argparse.Namespace) -> None:
@@ -139,7 +124,7 @@ def run(name: str, given: argparse.Namespace) -> None:
     clock = Clock(name, given)
     try:
         with suppress(Stopped, KeyboardInterrupt):
-            (train_ours if name in OURS else train_plain)(clock, given)
+            (train_exact if name == "exact" else train_plain)(clock, given)
     finally:
         clock.save()
     told = "reached" if clock.reached else "not reached: a lower bound"
@@ -149,17 +134,17 @@ def run(name: str, given: argparse.Namespace) -> None:
 def main() -> None:
     """Read the command line and run one training after the other, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=[*OURS, "plain"], help="leave the others' figures as they are")
+    parser.add_argument("--only", choices=["exact", "plain"], help="leave the other's figures as they are")
     parser.add_argument("--target", type=float, default=99.40, help="percent of the test images (%(default)s)")
-    parser.add_argument("--lr", type=float, default=0.1, help="peak of our one_cycle (%(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64, help="of our engines (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of our one_cycle (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of all (%(default)s)")
+    parser.add_argument("--lr", type=float, default=0.1, help="peak of one_cycle, of exact (%(default)s)")
+    parser.add_argument("--batch-size", type=int, default=64, help="of exact (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="of exact (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of both (%(default)s)")
     parser.add_argument("--plain-seconds", type=float, default=math.inf, help="the longest that plain may take")
     given = parser.parse_args()
     if not digits.MNIST.exists():
         parser.error(f"{digits.MNIST} is missing; `dvc repro download` fetches it")
-    for name in [given.only] if given.only else [*OURS, "plain"]:
+    for name in [given.only] if given.only else ["exact", "plain"]:
         process = multiprocessing.get_context("spawn").Process(target=run, args=(name, given))
         process.start()
         with suppress(KeyboardInterrupt):

@@ -2,7 +2,6 @@ import hashlib
 import io
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from mnist_study.core import files, weights
 from mnist_study.core.arithmetic import VERSION, head, network, scoring
 from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
-from mnist_study.core.inference import all_logits, logits
+from mnist_study.core.inference import logits
 from mnist_study.core.mnist import hold_out, training_split
 from mnist_study.core.mnist import test_split as read_test_split
 from mnist_study.evaluate import Evaluation, compact, evaluate, proof
@@ -55,7 +54,7 @@ def trained(tmp_path):
 def test_each_seed_is_scored_as_the_saved_network_scores(images, trained, tmp_path):
     test = read_test_split(images)
     evaluation = evaluate(recipe(), POLICY, images, trained)
-    expected = all_logits(partial(logits, save_model(tmp_path / "again", 7)), test.images, POLICY)
+    expected = logits(save_model(tmp_path / "again", 7), test.images, POLICY)
     content = json.loads(evaluation.to_json())
     assert (content["variant"], content["parameters"]) == ("tiny", 6290)
     assert [replica["seed"] for replica in content["replicas"]] == [3, 7]
@@ -77,7 +76,7 @@ def test_predictions_hold_class_and_probability_of_every_image(images, trained):
     assert predictions["predicted"].shape == predictions["probability"].shape == (2, 40)
     model = architectures.build("one_pool", dropout=0.5)
     weights.load(model, trained / "seed-7.safetensors")
-    expected = all_logits(partial(logits, model), read_test_split(images).images, POLICY).softmax(1).max(1)
+    expected = logits(model, read_test_split(images).images, POLICY).softmax(1).max(1)
     np.testing.assert_allclose(predictions["probability"][1], expected.values, rtol=1e-5)
     assert predictions["predicted"][1].tolist() == expected.indices.tolist()
 
@@ -139,7 +138,7 @@ def test_held_out_images_are_scored_too(images, trained):
     held_out = hold_out(training_split(images), 20)[1]
     model = architectures.build("one_pool", dropout=0.5)
     weights.load(model, trained / "seed-7.safetensors")
-    right = all_logits(partial(logits, model), held_out.images, POLICY).argmax(1) == held_out.labels
+    right = logits(model, held_out.images, POLICY).argmax(1) == held_out.labels
     assert replica["validation_accuracy"] == pytest.approx(100 * right.double().mean().item())
     assert replica["validation_loss"] > 0
 

@@ -9,7 +9,7 @@ from tests.support.checkout import Checkout, write_copy
 
 KINDS = Path("src/mnist_study/augmentation")
 POLICY = "  foggy: {rotation: 7, blur: 0.8}\n"
-FOGGY = "  foggy: {architecture: one_pool, scheduler: step, augmentation: foggy, batch_size: 64, engine: exact}\n"
+FOGGY = "  foggy: {architecture: one_pool, scheduler: step, augmentation: foggy, batch_size: 64}\n"
 TURNED = FOGGY.replace("foggy", "turned", 1).replace("foggy", "rotate")
 NEW = """\
 \"\"\"Every pixel inverted with a probability; no policy uses it yet.\"\"\"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.core.arithmetic import VERSION
 from tests.support.checkout import Checkout
 
 ONE, TWO = "one_pool-b64-step-rotate", "two_pool-b64-step-rotate"
@@ -19,16 +20,13 @@ def test_a_second_repro_does_nothing_and_metrics_hold_the_contract(finished: Che
     assert {"test_accuracy", "test_loss", "train_accuracy", "parameters", "epochs", "seeds"} <= set(variants[ONE])
     assert variants[ONE]["parameters"] == 6290
     trained_on = json.loads((finished.folder / "metrics" / "trained_on.json").read_text())
-    assert [list(entry["packages"]) for entry in trained_on.values()] == [
-        ["numpy", "torch"],
-        ["halide", "numpy", "torch"],
-    ]
-    for name, engine in ((ONE, "torch"), (TWO, "fast")):
+    assert [list(entry["packages"]) for entry in trained_on.values()] == [["numpy", "torch"]] * 2
+    for name, engine, precision in ((ONE, "torch", "fp32"), (TWO, "exact", f"integers, version {VERSION}")):
         trained, evaluated = (
             json.loads((finished.folder / "results" / kind / f"{name}.json").read_text())
             for kind in ("training", "evaluation")
         )
-        assert (trained["engine"], trained["precision"]) == (engine, "fp32")
+        assert (trained["engine"], trained["precision"]) == (engine, precision)
         last = trained["replicas"][0]["history"][-1]
         assert evaluated["replicas"][0]["test_accuracy"] == pytest.approx(last["test_accuracy"], abs=1e-3)
 

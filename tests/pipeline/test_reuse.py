@@ -66,7 +66,7 @@ def copy(tmp_path: Path) -> Checkout:
     fashion = SECTIONS[0]
     assert {*fashion} == {"target", "data", "variants"}
     fashion["data"]["sources"].pop(0)  # where there is a network, it would answer
-    quick = {"epochs": 1, "seeds": [0], "engine": "torch", "precision": "fp32"}
+    quick = {"epochs": 1, "seeds": [0], "engine": "torch"}
     variants = {name: fields | quick for name, fields in fashion["variants"].items()}
     edit(checkout, **fashion | {"variants": variants, "augmentations": {"plain": {}}})
     return checkout

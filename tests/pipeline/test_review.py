@@ -34,7 +34,7 @@ for seed in recipe.seeds:
     history = [row | {"epoch": n + 1, "test_accuracy": accuracy - 0.1 * (2 - n)} for n in range(3)]
     replicas.append({"seed": seed, "history": history})
     files.write(Path("models") / name / f"seed-{seed}.safetensors", repr(recipe.lr).encode())
-results = {"variant": name, "parameters": 6290, "engine": "fast", "precision": "fp32", "replicas": replicas}
+results = {"variant": name, "parameters": 6290, "engine": "torch", "precision": "fp32", "replicas": replicas}
 files.write(Path("results/training") / f"{name}.json", json.dumps(results).encode())
 """
 EVALUATE = """\

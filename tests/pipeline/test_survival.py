@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,7 @@ RECIPE = replace(
     model={"dropout": 0.05},
     ema=0.9,
     anneal_epochs=4,
-    engine="fast",
-    precision="bf16",
+    engine="exact",
 )
 KILLS = 10
 FAULTS = [pytest.mark.slow, pytest.mark.faults]
@@ -41,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     write_tiny_mnist(tmp_path / "data" / "mnist")
     for path, text in {
         "build/recipes/tiny.json": RECIPE.to_json(),
-        "data/transforms/rotate.json": json.dumps({"mean": 0.15, "sd": 0.25, "ranges": ROTATE.ranges}),
+        "data/transforms/rotate.json": json.dumps(asdict(ROTATE)),
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)

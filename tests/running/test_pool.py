@@ -204,6 +204,9 @@ def test_a_recipe_survives_its_file(recipe: Recipe, tmp_path: Path):
     assert Recipe.read(path) == recipe
     with pytest.raises(UserError, match="no such variant"):
         Recipe.read(tmp_path / "other.json")
+    path.write_text(recipe.to_json().replace('"nesterov"', '"precision"'))
+    with pytest.raises(UserError, match=r"tiny\.json: of another version, which differs in nesterov, precision; `dvc"):
+        Recipe.read(path)
 
 
 def test_a_policy_survives_its_file(policy: Path):

@@ -18,7 +18,7 @@ PARAMS = """\
 target: {accuracy: 99.4, epochs: 20, parameters: 20000}
 data: {sources: [folder], seconds: 20}
 train: {epochs: 1, seeds: [0], lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0, label_smoothing: 0.0,
-        ema: 0.0, anneal_epochs: 0, anneal_strength: 1.0, engine: torch, device: cpu, precision: fp32, validation: 0}
+        ema: 0.0, anneal_epochs: 0, anneal_strength: 1.0, engine: torch, device: cpu, validation: 0}
 schedulers:
   constant: {}
   step: {step_size: 6, gamma: 0.1}
@@ -29,7 +29,7 @@ augmentations:
 champions: []
 variants:
   two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64,
-                             engine: fast}
+                             engine: exact}
   one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64}
 """
 

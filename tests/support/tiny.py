@@ -26,7 +26,6 @@ TINY = Recipe(
     anneal_strength=1.0,
     engine="torch",
     device="cpu",
-    precision="fp32",
     validation=0,
 )
 DIGITS = {"train": 640, "t10k": 200}

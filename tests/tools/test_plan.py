@@ -11,8 +11,8 @@ from mnist_study.tools import plan
 from tests.support import ROOT
 from tests.support.tiny import TINY
 
-SMALL = replace(TINY, epochs=19, seeds=(0, 1, 2), engine="fast", validation=0)
-KNOWN = {("two_pool", "fast", "cpu"): 9500.0}
+SMALL = replace(TINY, epochs=19, seeds=(0, 1, 2), engine="exact", validation=0)
+KNOWN = {("two_pool", "exact", "cpu"): 9500.0}
 
 
 def test_the_time_is_that_of_all_images_at_the_known_pace():
@@ -27,7 +27,7 @@ def test_the_time_is_that_of_all_images_at_the_known_pace():
 
 
 def test_what_was_never_trained_here_has_no_known_pace():
-    other = replace(SMALL, variant="other", engine="exact")
+    other = replace(SMALL, variant="other", engine="torch")
     assert plan.cost([other], KNOWN) == "3 networks would be trained; not known yet is the pace here of other."
     both = plan.cost([SMALL, other], KNOWN)
     assert both.startswith("6 networks would be trained, in about 6 min at")
@@ -37,11 +37,11 @@ def test_what_was_never_trained_here_has_no_known_pace():
 
 def test_paces_of_one_kind_are_averaged_and_damaged_notes_left_out(tmp_path: Path):
     for name, rate in (("a", 1000), ("b", 3000)):
-        note = {"architecture": "two_pool", "engine": "fast", "device": "cpu", "images_per_second": rate}
+        note = {"architecture": "two_pool", "engine": "exact", "device": "cpu", "images_per_second": rate}
         (tmp_path / f"{name}.pace").write_text(json.dumps(note))
     (tmp_path / "c.pace").write_text("{")
     (tmp_path / "d.pace").write_text("{}")
-    assert plan.paces(tmp_path) == {("two_pool", "fast", "cpu"): 1500.0}
+    assert plan.paces(tmp_path) == {("two_pool", "exact", "cpu"): 1500.0}
     assert plan.paces(tmp_path / "none") == {}
 
 

@@ -17,7 +17,7 @@ from stages import train
 
 def test_versions_and_processor_are_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(environment, "cpuinfo", lambda *keys: ["Made-up CPU"] if keys == ("model name",) else [])
-    told = environment.describe("cpu", "torch")
+    told = environment.describe("cpu")
     assert told["packages"].keys() == {"torch", "numpy"}
     assert torch.__version__.startswith(told["packages"]["torch"])
     assert (told["python"], told["machine"]) == (platform.python_version(), platform.machine())
@@ -26,14 +26,10 @@ def test_versions_and_processor_are_told(monkeypatch: pytest.MonkeyPatch):
     assert platform.node() not in json.dumps(told)
 
 
-def test_halide_is_told_where_it_computes():
-    assert environment.describe("cpu", "fast")["packages"].keys() == {"torch", "numpy", "halide"}
-
-
 def test_a_gpu_is_told_where_it_computes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Made-up GPU")
-    assert "gpu" not in environment.describe("cpu", "torch")
-    assert environment.describe("cuda", "torch")["gpu"] == "Made-up GPU"
+    assert "gpu" not in environment.describe("cpu")
+    assert environment.describe("cuda")["gpu"] == "Made-up GPU"
 
 
 def test_train_records_it_beside_its_results_and_report_takes_it_over(

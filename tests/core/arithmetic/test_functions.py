@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR, ReduceLROnPlateau, StepLR
 
 from mnist_study.core.arithmetic import functions
 from mnist_study.core.arithmetic.random_words import key, keys, order, uniform, words
 from mnist_study.core.arithmetic.schedules import Schedule
-from mnist_study.train import schedules
 from tests.train.test_checkpoint import SCHEDULES
 
 ULP = 2.0**-52
@@ -67,17 +67,33 @@ def test_an_order_has_each_number_once():
     assert uniform(key("x"), torch.arange(100)).min() >= 0
 
 
+def torchs(name: str, options: dict[str, Any], sgd: torch.optim.SGD) -> LRScheduler:
+    """For six epochs of five steps."""
+    match name:
+        case "constant":
+            return ConstantLR(sgd, factor=1.0)
+        case "step":
+            return StepLR(sgd, **options)
+        case "plateau":
+            return ReduceLROnPlateau(sgd, mode="min", **options)
+    return OneCycleLR(sgd, max_lr=0.05, total_steps=30, cycle_momentum=False, **options)
+
+
 @pytest.mark.parametrize(("name", "options"), [*SCHEDULES.items(), ("step", {"step_size": 2, "gamma": 0.1})])
 def test_schedules_are_torchs(name: str, options: dict[str, Any]):
     parameter = torch.nn.Parameter(torch.zeros(1))
     sgd = torch.optim.SGD([parameter], lr=0.05)
-    theirs = schedules.build(name, options, sgd, epochs=6, steps_per_epoch=5)
+    theirs = torchs(name, options, sgd)
     ours = Schedule(name, options, 0.05, 30)
     for epoch, loss in enumerate((2.0, 0.9, 0.8, 0.85, 0.84, 0.1), start=1):
         for step in range(5):
             ours.before_step(5 * (epoch - 1) + step)
             assert ours.rate == pytest.approx(sgd.param_groups[0]["lr"], rel=1e-12)
             sgd.step()
-            schedules.after_step(theirs)
+            if isinstance(theirs, OneCycleLR):
+                theirs.step()
         ours.after_epoch(epoch, loss)
-        schedules.after_epoch(theirs, loss)
+        if isinstance(theirs, ReduceLROnPlateau):
+            theirs.step(loss)
+        elif not isinstance(theirs, OneCycleLR):
+            theirs.step()

@@ -1,6 +1,7 @@
 """Descent, average and initial weights beside torch's."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mnist_study import architectures
 from mnist_study.core.arithmetic import optimiser
 from mnist_study.core.arithmetic.chain import Gradients
-from mnist_study.train.loop import decay_groups
+
+
+def decaying(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Filters and matrices decay, biases and norms do not."""
+    parameters = list(model.parameters())
+    return [
+        {"params": [each for each in parameters if each.ndim > 1], "weight_decay": weight_decay},
+        {"params": [each for each in parameters if each.ndim == 1], "weight_decay": 0.0},
+    ]
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -18,7 +27,7 @@ def test_steps_and_average_are_torchs(nesterov: bool):
     model = architectures.build("two_pool")
     optimiser.initialise(model, 0)
     theirs, average = copy.deepcopy(model), copy.deepcopy(model)
-    sgd = torch.optim.SGD(decay_groups(theirs, 0.01), lr=0.1, momentum=0.9, nesterov=nesterov)
+    sgd = torch.optim.SGD(decaying(theirs, 0.01), lr=0.1, momentum=0.9, nesterov=nesterov)
     averaged = AveragedModel(theirs, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
     ours = optimiser.Optimiser(model, 0.9, 0.01, nesterov=nesterov)
     generator = torch.Generator().manual_seed(0)

@@ -30,11 +30,11 @@ def test_a_job_is_what_is_stale_of_a_variant_and_the_longest_comes_first():
 
 def test_a_job_says_what_it_needs_of_a_node():
     gpu = replace(TINY, variant="gpu", device="cuda")
-    fast = replace(gpu, variant="fast", engine="fast", seeds=(0, 1, 2))
-    jobs = stale({"train@gpu": [], "train@fast": [], "evaluate@tiny": []}, [gpu, fast, TINY])
+    three = replace(TINY, variant="three", seeds=(0, 1, 2))
+    jobs = stale({"train@gpu": [], "train@three": [], "evaluate@tiny": []}, [gpu, three, TINY])
     assert {job.name: (job.seeds, job.gpu) for job in jobs} == {
         "gpu": (2, True),
-        "fast": (3, False),
+        "three": (3, False),
         "tiny": (0, False),
     }
 

@@ -104,7 +104,6 @@ def test_settings_that_are_off_are_left_out():
     assert shown["ema"] == 0.998
     assert shown["anneal_strength"] == 1.0
     assert shown["model: dropout"] == 0.04
-    assert "precision" not in shown
 
 
 def test_blocks_hold_all_layers_and_parameters():

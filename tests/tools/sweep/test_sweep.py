@@ -25,7 +25,7 @@ PLAN = """
 target: {accuracy: 99.4, epochs: 20, parameters: 20000}
 data: {sources: [npm], seconds: 60}
 train: {epochs: 1, seeds: [7, 8], lr: 0.05, momentum: 0.9, nesterov: false, weight_decay: 0.0, label_smoothing: 0.0,
-        ema: 0.0, anneal_epochs: 0, anneal_strength: 1.0, engine: torch, device: cpu, precision: fp32, validation: 128}
+        ema: 0.0, anneal_epochs: 0, anneal_strength: 1.0, engine: torch, device: cpu, validation: 128}
 schedulers:
   constant: {}
   step: {step_size: 6, gamma: 0.1}

@@ -97,10 +97,10 @@ def test_resumed_it_gives_the_same_bytes(exact: Recipe, tiny_mnist: Path, tmp_pa
 def test_a_checkpoint_may_go_to_another_machine(exact: Recipe, tiny_mnist: Path, monkeypatch: pytest.MonkeyPatch):
     training, observed = read_splits(exact, tiny_mnist)
     splits = {"training": training, **observed}
-    here = checkpoint.identity(exact, 0, ROTATE, splits, None)
+    here = checkpoint.identity(exact, 0, ROTATE, splits)
     monkeypatch.setattr(environment, "cpuinfo", lambda *keys: ["another"])
     monkeypatch.setattr(environment.metadata, "version", lambda name: "9.9")
-    assert checkpoint.identity(exact, 0, ROTATE, splits, None) == here
+    assert checkpoint.identity(exact, 0, ROTATE, splits) == here
 
 
 def test_a_checkpoint_is_of_the_kinds_that_the_policy_names(
@@ -109,11 +109,11 @@ def test_a_checkpoint_is_of_the_kinds_that_the_policy_names(
     """Not of those that happen to be loaded, which differ between a process that begins and one that goes on."""
     training, observed = read_splits(exact, tiny_mnist)
     splits = {"training": training, **observed}
-    here = checkpoint.identity(exact, 0, ROTATE, splits, None)
+    here = checkpoint.identity(exact, 0, ROTATE, splits)
     monkeypatch.delitem(sys.modules, affine.__name__)
-    assert checkpoint.identity(exact, 0, ROTATE, splits, None) == here
+    assert checkpoint.identity(exact, 0, ROTATE, splits) == here
     edited = replace(ROTATE, kinds={"affine": "another hash"})
-    assert checkpoint.identity(exact, 0, edited, splits, None) != here
+    assert checkpoint.identity(exact, 0, edited, splits) != here
 
 
 def test_divergence_is_one_line_that_names_the_step(exact: Recipe, tiny_mnist: Path):

@@ -1,5 +1,4 @@
 import hashlib
-import io
 import json
 from dataclasses import replace
 
@@ -67,20 +66,6 @@ def test_each_seed_is_scored_as_the_saved_network_scores(images, trained, tmp_pa
     assert 100 * counts.trace() / 40 == replica["test_accuracy"]
 
 
-def test_predictions_hold_class_and_probability_of_every_image(images, trained):
-    predictions = np.load(io.BytesIO(evaluate(recipe(), POLICY, images, trained).to_npz()))
-    assert predictions["seeds"].tolist() == [3, 7]
-    assert predictions["seeds"].dtype == np.int64
-    assert predictions["predicted"].dtype == np.uint8
-    assert predictions["probability"].dtype == np.float32
-    assert predictions["predicted"].shape == predictions["probability"].shape == (2, 40)
-    model = architectures.build("one_pool", dropout=0.5)
-    weights.load(model, trained / "seed-7.safetensors")
-    expected = logits(model, read_test_split(images).images, POLICY).softmax(1).max(1)
-    np.testing.assert_allclose(predictions["probability"][1], expected.values, rtol=1e-5)
-    assert predictions["predicted"][1].tolist() == expected.indices.tolist()
-
-
 @pytest.fixture
 def exact(trained):
     """A recipe of the engine `exact`, whose weights are there."""
@@ -93,16 +78,20 @@ def exact(trained):
     return recipe(engine="exact")
 
 
-def test_exact_predictions_hold_the_probabilities_of_every_class(images, trained, exact, tmp_path):
-    evaluation = evaluate(exact, POLICY, images, trained)
+@pytest.mark.parametrize("engine", ["exact", "torch"])
+def test_predictions_hold_the_probabilities_of_every_class(images, trained, exact, tmp_path, engine):
+    evaluation = evaluate(replace(exact, engine=engine), POLICY, images, trained)
     (tmp_path / "a.npz").write_bytes(evaluation.to_npz())
     file = np.load(tmp_path / "a.npz")
+    assert (file["seeds"].tolist(), file["seeds"].dtype, file["predicted"].dtype) == ([3, 7], np.int64, np.uint8)
     assert set(file) == {"seeds", "predicted", "others", "classes", "shares"}
     assert [file[name].dtype for name in ("others", "classes", "shares")] == [np.uint8, np.uint8, np.uint16]
     assert file["shares"].min() >= 4
     model = architectures.build("one_pool", dropout=0.5)
     weights.load(model, trained / "seed-7.safetensors")
-    found = scoring.logits(network.read(model), read_test_split(images).images, POLICY.mean, POLICY.sd)
+    pictures = read_test_split(images).images
+    found = scoring.logits(network.read(model), pictures, POLICY.mean, POLICY.sd)
+    found = found if engine == "exact" else logits(model, pictures, POLICY)
     expected = head.probabilities(found).numpy()
     kept = probabilities.read(tmp_path / "a.npz", classes=10)
     assert kept is not None
@@ -113,7 +102,7 @@ def test_exact_predictions_hold_the_probabilities_of_every_class(images, trained
     assert evaluation.replicas[1]["logits_sha256"] == proof.sha256(pictures) != evaluation.replicas[0]["logits_sha256"]
 
 
-def test_what_is_kept_of_exact_predictions_has_the_same_bytes_with_every_python():
+def test_what_is_kept_of_predictions_has_the_same_bytes_with_every_python():
     """np.savez asks zipfile for headers that Python 3.11.4 changed."""
     given = np.array([[[0.5, 0.49995, 0.00005], [0.00006, 0.00004, 0.9999]]])
     predicted = np.array([[0, 2]], np.uint8)

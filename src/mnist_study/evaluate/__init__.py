@@ -30,8 +30,7 @@ class Evaluation:
 
     `replicas` has a row per seed: accuracies in percent, losses in nats, `confusion` as counts [K][K] of K classes,
     the true one first; with the engine `exact` also `logits_sha256`, of the logits of the images in proof.py.
-    `predicted` is uint8 [S, N]. `kept` holds what else is kept of the images, by name: `probability` float32 [S, N],
-    that of the predicted class, or, with the engine `exact`, what `compact` gives.
+    `predicted` is uint8 [S, N], `kept` what `compact` gives of the probabilities.
     """
 
     variant: str
@@ -50,9 +49,6 @@ class Evaluation:
         seeds = np.array([replica["seed"] for replica in self.replicas], np.int64)
         arrays = {"seeds": seeds, "predicted": self.predicted, **self.kept}
         buffer = io.BytesIO()
-        if "probability" in arrays:
-            np.savez(buffer, **arrays)
-            return buffer.getvalue()
         with zipfile.ZipFile(buffer, "w") as archive:  # the headers that np.savez asks for differ by Python's release
             for name, array in arrays.items():
                 entry = io.BytesIO()
@@ -82,12 +78,8 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         if exact:
             require_version(path)
         test_logits = score(test.images)
-        if exact:
-            classes, shares = test_logits.argmax(1), head.probabilities(test_logits)
-        else:
-            classes, shares = most_likely(test_logits)
-        predicted.append(classes.to(torch.uint8).numpy())
-        probabilities.append(shares.numpy())
+        predicted.append(test_logits.argmax(1).to(torch.uint8).numpy())
+        probabilities.append(head.probabilities(test_logits).numpy())
         replica = {"seed": seed, "confusion": confusion(test_logits, test.labels)}
         replica |= scoring.measure(test_logits, test.labels, "test")
         if exact:
@@ -95,13 +87,13 @@ def evaluate(recipe: Recipe, policy: Policy, images: Path, trained: Path) -> Eva
         if validation is not None:
             replica |= scoring.measure(score(validation.images), validation.labels, "validation")
         replicas.append(replica)
-    answers, numbers = np.stack(predicted), np.stack(probabilities)
+    answers = np.stack(predicted)
     return Evaluation(
         variant=recipe.variant,
         parameters=architectures.count_parameters(model),
         replicas=replicas,
         predicted=answers,
-        kept=compact(numbers, answers) if exact else {"probability": numbers},
+        kept=compact(np.stack(probabilities), answers),
     )
 
 
@@ -116,12 +108,6 @@ def scorer(model: nn.Sequential, recipe: Recipe, policy: Policy) -> Callable[[Te
         return lambda images: logits(model, images, policy)
     known = network.of_variant(model, recipe.variant)
     return lambda images: kernels.scores(known, images, policy.mean, policy.sd).logits(images)
-
-
-def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Give each image's class and its probability in float32."""
-    highest = logits.softmax(1).max(1)
-    return highest.indices, highest.values
 
 
 def compact(probabilities: np.ndarray, predicted: np.ndarray) -> dict[str, np.ndarray]:

@@ -30,9 +30,9 @@ def probabilities(recipe: Recipe, policy: Policy, trained: Path, images: np.ndar
             raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
         load_finite(model, path)
         if exact is None:
-            answers.append(logits(model, pictures, policy).softmax(1))
+            own = logits(model, pictures, policy)
         else:
             require_version(path)
             own = scoring.logits(exact, pictures, policy.mean, policy.sd)
-            answers.append(head.probabilities(own).float())
+        answers.append(head.probabilities(own).float())
     return torch.stack(answers).mean(0).numpy()

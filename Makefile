@@ -23,7 +23,7 @@ help: ## list targets and options
 #: GPU=1                  study: train what has engine exact on this machine's GPU
 #: PYTHON=python3.12      setup: the Python that .venv is made of
 #: UV=                    setup: install with pip, even where uv is found
-#: ONLY=fast              bench: only the cases whose name matches
+#: ONLY=exact             bench: only the cases whose name matches
 #: ARGS=--help            bench-target: its own options
 #: SECONDS_EACH=600       fuzz: how long for each kind of file
 #: STEPS=1000             test-random: how many; hours
@@ -124,7 +124,7 @@ test-cluster: setup ## train on a local Ray cluster, one node of which dies (nee
 	.venv/bin/pytest -m cluster
 
 # No plain repro: after an edit of a module that training uses, it would train all that this is to tell about.
-test-bytes: setup ## train first epochs again and compare with what is committed (two minutes; needs bf16)
+test-bytes: setup ## train first epochs again and compare with what is committed (two minutes)
 	.venv/bin/dvc pull --quiet --allow-missing --force
 	.venv/bin/dvc repro --quiet transforms
 	.venv/bin/pytest -m bytes
@@ -150,7 +150,7 @@ fuzz: setup ## fuzz the readers of params.yaml, IDX files and tarballs (SECONDS_
 bench: setup ## time the engines and a plain recipe side by side (ONLY)
 	.venv/bin/pytest tests/benchmarks --benchmark-only --benchmark-quiet -k "$(ONLY)"
 
-bench-target: setup ## time to 99.40 % of the test images: exact, fast and plain (ARGS)
+bench-target: setup ## time to 99.40 % of the test images: exact and plain (ARGS)
 	.venv/bin/python -m tests.benchmarks.time_to_target $(ARGS)
 
 check: setup ## lint, format and type checks

@@ -265,7 +265,7 @@ def seen_by_training(task: plans.Task, monkeypatch: pytest.MonkeyPatch) -> tuple
     """The splits that the training loop would be given, and the row of a history that is made up."""
     seen: dict[str, Split] = {}
 
-    def remember(model, engine, recipe, seed, policy, training, observed, report, checkpoint):
+    def remember(model, recipe, seed, policy, training, observed, report, checkpoint):
         seen.update(training=training, **observed)
         best = {"train_accuracy": 9.0, "validation_accuracy": 9.0, "validation_loss": 0.0}
         last = {"train_accuracy": 1.0, "validation_accuracy": 2.0, "validation_loss": 3.0}

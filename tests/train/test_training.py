@@ -15,8 +15,8 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.recipe import Recipe
 from mnist_study.train.loop import train
-from mnist_study.train.messages import Progress
-from mnist_study.train.replica import read_splits
+from mnist_study.train.messages import Note, Progress
+from mnist_study.train.replica import read_splits, train_one
 
 ROTATE = with_kinds(Policy(mean=0.15, sd=0.25, ranges={"rotation": (-7.0, 7.0)}))
 
@@ -36,6 +36,13 @@ def test_it_learns(recipe: Recipe, tiny_mnist: Path):
     assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
     assert history[-1]["train_loss"] < history[0]["train_loss"] / 3
     assert history[-1]["test_accuracy"] > 90
+
+
+def test_torch_says_that_its_bytes_are_those_of_this_machine(recipe: Recipe, tiny_mnist: Path):
+    messages: list[Progress | Note] = []
+    train_one(replace(recipe, epochs=1), 0, ROTATE, *read_splits(recipe, tiny_mnist), messages.append)
+    line = "variants.tiny: engine torch gives the same bytes on this kind of machine only"
+    assert [message.text for message in messages if isinstance(message, Note)] == [line]
 
 
 def test_not_all_images_can_be_held_out(recipe: Recipe, tiny_mnist: Path):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mnist_study.core import files
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import evaluate
 from mnist_study.running import console

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mnist_study.augmentation import with_kinds
 from mnist_study.core import files
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import training_split
+from mnist_study.core.policy import Policy
 from mnist_study.running import console
 from mnist_study.transforms.contact_sheet import draw_sheet
 from mnist_study.transforms.normalisation import measure

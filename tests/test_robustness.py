@@ -9,10 +9,10 @@ import torch
 
 from mnist_study import architectures, robustness
 from mnist_study.core import weights
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split, training_split
 from mnist_study.core.mnist import test_split as read_test_split
+from mnist_study.core.policy import Policy
 from mnist_study.evaluate import evaluate
 from mnist_study.robustness import typeset
 from mnist_study.transforms import normalisation

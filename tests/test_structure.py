@@ -41,7 +41,7 @@ uses = {"train": {}, "evaluate": {}}
 for architecture in sys.argv[2:]:
     forget()
     from mnist_study.train.replica import read_splits, train_one
-    from mnist_study.core.augmentation import Policy
+    from mnist_study.core.policy import Policy
     from mnist_study.core.recipe import Recipe
     policy = Policy.read(folder / "policy.json")
     engine = "exact" if architecture == "two_pool" else "torch"  # kernels take seconds to compile

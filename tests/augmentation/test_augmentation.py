@@ -12,8 +12,8 @@ from torchvision.transforms.v2 import functional as reference
 from mnist_study import augmentation
 from mnist_study.augmentation import affine, augment, blur, brightness, contrast, load, noise, with_kinds
 from mnist_study.core.arithmetic.pixels import WHITE, normalised
-from mnist_study.core.augmentation import NEUTRAL, Policy, Range
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import NEUTRAL, Policy, Range
 from mnist_study.tools.golden.made import images
 
 COUNT = 200

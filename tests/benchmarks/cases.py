@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from mnist_study.augmentation import with_kinds
 from mnist_study.configure import describe, params
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
 from tests.benchmarks.digits import ROOT

@@ -32,7 +32,7 @@ from mnist_study.core.arithmetic.pixels import STEPS, normalised
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
 from mnist_study.train import loop

@@ -8,8 +8,8 @@ import torch
 
 from mnist_study import architectures, kernels
 from mnist_study.core.arithmetic.random_words import key
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import loop
 from mnist_study.train.messages import Progress

@@ -28,7 +28,7 @@ def main(engine: str, started: float, folder: Path) -> None:
         first_step = time.monotonic() - started
         plain_replica.train_steps(recipe.architecture, recipe.batch_size, STEPS, alone=alone)
     else:
-        from mnist_study.core.augmentation import Policy
+        from mnist_study.core.policy import Policy
         from tests.benchmarks import our_replica
 
         policy = Policy.read(folder / "policy.json")

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train.messages import Note, Progress
 from mnist_study.train.replica import read_splits, train_one

@@ -1,6 +1,6 @@
 import pytest
 
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 
 
 def test_half_faded_ranges_are_half_as_wide_around_no_change():

@@ -9,11 +9,11 @@ import torch
 from mnist_study import architectures
 from mnist_study.core import files, weights
 from mnist_study.core.arithmetic import VERSION, head, network, scoring
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.mnist import hold_out, training_split
 from mnist_study.core.mnist import test_split as read_test_split
+from mnist_study.core.policy import Policy
 from mnist_study.evaluate import Evaluation, compact, evaluate, proof
 from mnist_study.report.results import probabilities
 from tests.support.tiny import TINY, write_idx

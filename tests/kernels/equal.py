@@ -10,7 +10,7 @@ from mnist_study.augmentation import augment, with_kinds
 from mnist_study.core.arithmetic import network, optimiser, step
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.reference import Reference
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.kernels.network import Scoring, Training
 from mnist_study.tools.golden import trainings
 from mnist_study.tools.golden.made import images

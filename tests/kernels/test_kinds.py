@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mnist_study import augmentation, kernels
 from mnist_study.augmentation import with_kinds
-from mnist_study.core.augmentation import Policy, Range
+from mnist_study.core.policy import Policy, Range
 from mnist_study.kernels.kinds import KERNELS
 
 KINDS: list[dict[str, tuple[float, float]]] = [  # the widest range of each parameter

@@ -63,7 +63,7 @@ def stop_after(epochs: int, seed: int = 0) -> Report:
 def test_seeds_together_are_each_as_alone(scheduler: str, small: Recipe, monkeypatch: pytest.MonkeyPatch):
     """History, weights and messages, with dropout in the last."""
     monkeypatch.setattr(loop, "PROGRESS_STEPS", 2)
-    monkeypatch.setattr("mnist_study.train.exact_loop.PROGRESS_STEPS", 2)
+    monkeypatch.setattr("mnist_study.train.loop.PROGRESS_STEPS", 2)
     changes = SEVERAL if scheduler == "several" else {"scheduler": scheduler, "scheduler_options": SCHEDULES[scheduler]}
     recipe = replace(small, **changes, seeds=(0, 1))
     if scheduler == "several":
@@ -107,7 +107,7 @@ def test_the_identity_does_not_depend_on_which_code_trains(tmp_path: Path):
 import sys
 from dataclasses import replace
 from pathlib import Path
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.train import replica
 from mnist_study.train.checkpoint import Checkpoint
 from mnist_study.core.recipe import Recipe

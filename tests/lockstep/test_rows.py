@@ -15,7 +15,7 @@ from mnist_study.tools.golden.made import images
 from mnist_study.tools.parallel import gpu
 from mnist_study.train.messages import Note, Progress
 from mnist_study.train.replica import train_one
-from tests.train.test_training import PLAIN, ROTATE
+from tests.train.test_training import ROTATE
 
 SPLITS = images("training", 11, 20), {"test": images("test", 5, 20)}
 
@@ -31,7 +31,7 @@ def rows() -> list[Recipe]:
 def test_stages_have_nothing_left_to_train(
     rows: list[Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    policies = {"plain": replace(ROTATE, ranges=PLAIN, kinds={}), "rotate": ROTATE}
+    policies = {"plain": replace(ROTATE, ranges={}, kinds={}), "rotate": ROTATE}
     for name, policy in policies.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(asdict(policy)))
     monkeypatch.setattr(gpu, "read_splits", lambda *arguments: SPLITS)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_study.augmentation import with_kinds
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import training_split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import evaluate
 from mnist_study.report.results import metrics

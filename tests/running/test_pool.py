@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import console, pool
 from mnist_study.train import replica

@@ -15,8 +15,8 @@ from mnist_study.core.arithmetic.head import LOSS_UNITS
 from mnist_study.core.arithmetic.optimiser import move_average
 from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import engines
 from mnist_study.train.loop import train

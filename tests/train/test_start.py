@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.train.replica import read_splits, train_one
 from tests.support.tiny import TINY
 

@@ -10,9 +10,9 @@ from mnist_study import architectures
 from mnist_study.augmentation import with_kinds
 from mnist_study.core import files, mnist, weights
 from mnist_study.core.arithmetic import scoring
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train.loop import train
 from mnist_study.train.messages import Note, Progress

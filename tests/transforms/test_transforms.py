@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from mnist_study.augmentation import augment, with_kinds
-from mnist_study.core.augmentation import Policy, Range
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy, Range
 from mnist_study.transforms.contact_sheet import describe, draw_sheet, first_of_each_class
 from mnist_study.transforms.normalisation import CHUNK, measure
 from stages import transforms

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from mnist_study.core.arithmetic.pixels import STEPS
 from mnist_study.core.arithmetic.random_words import key, uniform
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 
 
 def augment(images: Tensor, numbers: Tensor, policy: Policy, seed: int, epoch: int) -> Tensor:

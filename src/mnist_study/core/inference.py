@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_study.core.arithmetic.pixels import STEPS, normalised
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 
 BATCH = 1000  # bounds memory; in evaluation mode an image's logits do not depend on its batch
 

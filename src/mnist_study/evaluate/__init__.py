@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from mnist_study import architectures, kernels
 from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION, head, network, scoring
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import proof
 

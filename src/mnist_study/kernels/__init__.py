@@ -15,7 +15,7 @@ from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.random_words import Key
 from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 
 LARGEST_SIDE = 31  # a row's products of 14 bits must fit into 32
 SCORED = 64  # images at once

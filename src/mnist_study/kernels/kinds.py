@@ -12,7 +12,7 @@ from mnist_study.augmentation.affine import BITS, BORDER
 from mnist_study.augmentation.noise import SD
 from mnist_study.core.arithmetic.pixels import STEPS, WHITE
 from mnist_study.core.arithmetic.random_words import key
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.kernels.buffer import Buffer
 from mnist_study.kernels.functions import Words, keys, sine_and_cosine, words
 from mnist_study.kernels.kernel import F64, I16, I32, I64, LANES, U32, Description, compiled

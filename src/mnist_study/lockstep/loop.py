@@ -1,4 +1,4 @@
-"""Train many networks to their ends: `train.exact_loop` for all of them, epoch by epoch."""
+"""Train many networks to their ends: `train.loop` for all of them, epoch by epoch."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -11,13 +11,13 @@ from mnist_study.core.arithmetic import scoring, step
 from mnist_study.core.arithmetic.fixed_point import bounded
 from mnist_study.core.arithmetic.head import LOSS_UNITS
 from mnist_study.core.arithmetic.random_words import key, order
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.lockstep.networks import Networks
 from mnist_study.lockstep.training import Training
-from mnist_study.train.exact_loop import PROGRESS_STEPS, diverged
+from mnist_study.train.loop import PROGRESS_STEPS, diverged
 from mnist_study.train.messages import Note, Progress
 
 CHUNK = 4096  # images that are augmented at once
@@ -28,7 +28,7 @@ def train(trainings: Sequence[Training], split: Split, observed: dict[str, Split
     """Train all to the end: networks of one kind (`kind`), in groups that the memory has room for.
 
     Where it has not, groups are half as large, and a line says so. No work is lost: states change only when an epoch is
-    done. Raises UserError where `exact_loop.train` does.
+    done. Raises UserError where `train.loop.train` does.
     """
     device = trainings[0].recipe.device
     split, observed = split.to(device), {name: each.to(device) for name, each in observed.items()}

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.lockstep.loop import Report, train
 from mnist_study.lockstep.training import Training
-from mnist_study.train.engines.torch_engine import require_gpu
 from mnist_study.train.messages import Note, Replica
+from mnist_study.train.replica import require_gpu
 
 
 def train_seeds(

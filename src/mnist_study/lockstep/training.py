@@ -8,12 +8,11 @@ from pathlib import Path
 from mnist_study import architectures
 from mnist_study.core import weights
 from mnist_study.core.arithmetic import VERSION, network, optimiser
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
-from mnist_study.train import environment, exact_loop
-from mnist_study.train.checkpoint import Checkpoint, identity
-from mnist_study.train.exact_loop import State
+from mnist_study.train import environment, loop
+from mnist_study.train.checkpoint import Checkpoint, State, identity
 from mnist_study.train.messages import Replica
 
 
@@ -45,10 +44,10 @@ class Training:
         model = architectures.build(recipe.architecture, **recipe.model)
         network.of_variant(model, recipe.variant)
         optimiser.initialise(model, seed)
-        state = exact_loop.begin(model, recipe, recipe.epochs * math.ceil(len(training) / recipe.batch_size))
+        state = loop.begin(model, recipe, recipe.epochs * math.ceil(len(training) / recipe.batch_size))
         if path is None:
             return cls(recipe, seed, policy, state, None)
-        named = identity(replace(recipe, device="cpu"), seed, policy, {"training": training, **observed}, None)
+        named = identity(replace(recipe, device="cpu"), seed, policy, {"training": training, **observed})
         checkpoint = Checkpoint(path, named, note)
         checkpoint.restore(state)
         return cls(recipe, seed, policy, state, checkpoint)
@@ -68,5 +67,5 @@ class Training:
             parameters=architectures.count_parameters(state.model),
             engine="exact",
             precision=f"integers, version {VERSION}",
-            environment=environment.describe(self.recipe.device, "exact"),
+            environment=environment.describe(self.recipe.device),
         )

@@ -10,9 +10,9 @@ from mnist_study import kernels
 from mnist_study.augmentation import with_kinds
 from mnist_study.core import mnist
 from mnist_study.core.arithmetic.pixels import STEPS
-from mnist_study.core.augmentation import Policy, Range
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy, Range
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import build, load_finite, scorer
 from mnist_study.robustness import typeset

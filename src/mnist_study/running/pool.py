@@ -119,7 +119,7 @@ def _work(
     os.environ.setdefault("HL_NUM_THREADS", str(threads))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from mnist_study.core.augmentation import Policy
+    from mnist_study.core.policy import Policy
     from mnist_study.train import replica
 
     files = [checkpoints / f"seed-{seed}.checkpoint" for seed in seeds]

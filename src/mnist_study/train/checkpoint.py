@@ -19,8 +19,8 @@ from mnist_study.core import files
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.schedules import Schedule
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import environment
 

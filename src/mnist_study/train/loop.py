@@ -18,9 +18,9 @@ from mnist_study.core.arithmetic.head import LOSS_UNITS
 from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.random_words import key, order
 from mnist_study.core.arithmetic.schedules import Schedule
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import engines
 from mnist_study.train.checkpoint import Checkpoint, State

@@ -10,9 +10,9 @@ from mnist_study import architectures
 from mnist_study.core import mnist, weights
 from mnist_study.core.arithmetic import VERSION
 from mnist_study.core.arithmetic.random_words import key
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import environment
 from mnist_study.train.checkpoint import Checkpoint, identity

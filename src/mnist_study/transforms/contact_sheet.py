@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mnist_study.augmentation import augment, load
 from mnist_study.core.arithmetic.pixels import shifted
-from mnist_study.core.augmentation import NEUTRAL, Policy
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import NEUTRAL, Policy
 
 EXAMPLES = 2  # originals of each class
 VERSIONS = 8  # augmented versions of each original

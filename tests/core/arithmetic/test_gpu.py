@@ -17,8 +17,8 @@ from mnist_study import architectures
 from mnist_study.augmentation import augment, with_kinds
 from mnist_study.core.arithmetic import network, optimiser, step
 from mnist_study.core.arithmetic.pixels import normalised
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.tools.golden import operations, trainings, verify
 from mnist_study.tools.golden.made import images

@@ -9,8 +9,8 @@ import pytest
 from mnist_study import architectures
 from mnist_study.core import files, weights
 from mnist_study.core.arithmetic import VERSION, optimiser
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import build, proof, scorer
 from mnist_study.tools.golden import verify

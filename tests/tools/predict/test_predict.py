@@ -13,9 +13,9 @@ from rich.console import Console
 from mnist_study import architectures
 from mnist_study.core import weights
 from mnist_study.core.arithmetic import VERSION, head, network, optimiser, scoring
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.golden import made

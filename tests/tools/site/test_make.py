@@ -65,7 +65,7 @@ def test_after_an_error_the_last_site_is_still_there(tmp_path: Path, monkeypatch
 
 
 def test_missing_weights_are_named(tmp_path: Path, recipe: Recipe):
-    from mnist_study.core.augmentation import Policy
+    from mnist_study.core.policy import Policy
 
     with pytest.raises(UserError, match=r"seed-0.safetensors: missing; `dvc pull models/tiny` restores it"):
         trained.networks(recipe, Policy(0.1, 0.3, {}), tmp_path)

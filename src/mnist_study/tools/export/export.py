@@ -14,9 +14,9 @@ from torch import Tensor
 from mnist_study import architectures, kernels
 from mnist_study.core import mnist
 from mnist_study.core.arithmetic import VERSION, network
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.evaluate import load_finite
 from mnist_study.tools.export import onnx_file
 from mnist_study.tools.predict.source import IMAGES, POLICY, RECIPE, Source, checkout, in_checkout

@@ -9,7 +9,7 @@ from mnist_study.augmentation import augment, with_kinds
 from mnist_study.core.arithmetic import chain, fixed_point, functions, head, optimiser
 from mnist_study.core.arithmetic.chain import Gradients, Norm
 from mnist_study.core.arithmetic.fixed_point import SMALLEST_OF_WEIGHTS, power
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.tools.golden.made import numbers
 from mnist_study.tools.golden.operations import Vector, vector
 

@@ -12,7 +12,7 @@ from mnist_study.core.arithmetic.chain import Norm
 from mnist_study.core.arithmetic.network import Cell
 from mnist_study.core.arithmetic.random_words import key, order, uniform, words
 from mnist_study.core.arithmetic.schedules import Schedule
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.tools.golden.made import images, numbers
 
 Vector = dict[str, dict[str, Any]]

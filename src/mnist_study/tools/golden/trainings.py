@@ -11,7 +11,7 @@ from mnist_study import architectures
 from mnist_study.augmentation import augment, with_kinds
 from mnist_study.core.arithmetic import network, optimiser, scoring, step
 from mnist_study.core.arithmetic.pixels import normalised
-from mnist_study.core.augmentation import Policy, Range
+from mnist_study.core.policy import Policy, Range
 from mnist_study.core.recipe import Recipe
 from mnist_study.tools.golden.made import images
 from mnist_study.tools.golden.operations import SCHEDULES

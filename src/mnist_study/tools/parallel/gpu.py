@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.lockstep import loop
 from mnist_study.lockstep.training import Training

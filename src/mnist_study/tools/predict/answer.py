@@ -7,9 +7,9 @@ import torch
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic import head, network, scoring
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import load_finite, require_version
 

@@ -68,7 +68,7 @@ def predict(
 
 def answer(source: Source, images: np.ndarray) -> np.ndarray:
     """Give the probability of each class for uint8 images [N, side, side]: [N, K]."""
-    from mnist_study.core.augmentation import Policy  # these import torch, which takes seconds
+    from mnist_study.core.policy import Policy  # these import torch, which takes seconds
     from mnist_study.tools.predict.answer import probabilities
 
     return probabilities(source.recipe, Policy.read(source.policy), source.trained, images)

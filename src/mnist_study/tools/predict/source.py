@@ -31,7 +31,7 @@ class Source:
 def in_folder(folder: Path) -> Source:
     """Find an exported variant; raises UserError where something is missing or damaged."""
     from mnist_study import architectures  # imports torch, which takes seconds
-    from mnist_study.core.augmentation import Policy
+    from mnist_study.core.policy import Policy
 
     if not (folder / RECIPE).exists():
         raise UserError(f"--folder: {folder} given, which has no {RECIPE}; allowed is what `mnist-study export` wrote")

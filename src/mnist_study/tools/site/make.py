@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 from mnist_study.report.results.outcomes import Results
 from mnist_study.tools.site import pages, study, trained
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic.network import UnsupportedError, read
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.evaluate import load_finite, require_version
 from mnist_study.tools.site.network import describe

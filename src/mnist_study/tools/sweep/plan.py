@@ -15,9 +15,9 @@ from mnist_study.configure import build, document
 from mnist_study.configure.params import Plan
 from mnist_study.core import mnist
 from mnist_study.core.arithmetic.random_words import key, order
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
 from mnist_study.core.mnist import Split
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.transforms import normalisation
 

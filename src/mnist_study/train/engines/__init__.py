@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from mnist_study.core.arithmetic.chain import Gradients
 from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.core.augmentation import Policy
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.kernels import Scores
 from mnist_study.train.engines.exact_engine import ExactEngine

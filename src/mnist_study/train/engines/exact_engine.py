@@ -6,8 +6,8 @@ from mnist_study import kernels
 from mnist_study.core.arithmetic import optimiser, step
 from mnist_study.core.arithmetic.network import of_variant, read
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.errors import UserError
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 
 

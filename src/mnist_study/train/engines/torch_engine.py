@@ -14,8 +14,8 @@ from mnist_study.core.arithmetic.pixels import normalised
 from mnist_study.core.arithmetic.random_words import key
 from mnist_study.core.arithmetic.reference import Reference
 from mnist_study.core.arithmetic.step import Result
-from mnist_study.core.augmentation import Policy
 from mnist_study.core.inference import logits
+from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 
 

@@ -37,7 +37,7 @@ def kernel_step(architecture: str, batch_size: int) -> Step:
     known = network.read(model)
     arithmetic = kernels.trains(known, batch.images, batch_size, MEAN, SD)
     dropout = reference.dropout_keys(known, 0, 1)
-    momentum = optimiser.Optimiser(model, 0.9, 0.0, nesterov=False)
+    momentum = optimiser.Optimiser(model.parameters(), 0.9, 0.0, nesterov=False)
 
     def step() -> None:
         result = arithmetic.forward_backward(pixels, batch.labels, numbers, dropout, 0.0)

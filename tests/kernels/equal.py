@@ -30,7 +30,7 @@ def differences(
     reference, training = Reference(mine, MEAN, SD), Training(theirs, side, count, MEAN, SD)
     names = {parameter: name for name, parameter in model.named_parameters()}
     pairs = list(zip(model.parameters(), other.parameters(), strict=True))
-    optimisers = [optimiser.Optimiser(each, 0.9, decay, nesterov=decay > 0) for each in (model, other)]
+    optimisers = [optimiser.Optimiser(each.parameters(), 0.9, decay, nesterov=decay > 0) for each in (model, other)]
     averages = copy.deepcopy(model), copy.deepcopy(other)
     found = []
     for number in range(steps):

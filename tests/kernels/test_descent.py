@@ -17,7 +17,7 @@ def test_steps_are_cores(count: int, decay: float, nesterov: bool):
     models = [nn.Linear(count, 1) for _ in range(2)]
     for model in models:
         initialise(model, 0)
-    ours, cores = (Optimiser(model, 0.9, decay, nesterov=nesterov) for model in models)
+    ours, cores = (Optimiser(model.parameters(), 0.9, decay, nesterov=nesterov) for model in models)
     sums: Gradients = {
         parameter: torch.zeros(parameter.shape, dtype=torch.float64) for parameter in models[0].parameters()
     }

@@ -40,7 +40,9 @@ def test_networks_together_are_each_as_alone(name: str, changes: dict[str, Any])
     for seed, model in zip(SEEDS, models, strict=True):
         optimiser.initialise(model, seed)
     averages = [copy.deepcopy(model) if recipe.ema else None for model in models]
-    optimisers = [Optimiser(each, recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov) for each in models]
+    optimisers = [
+        Optimiser(each.parameters(), recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov) for each in models
+    ]
     known = [network.read(model) for model in models]
     keys = [step.dropout_keys(each, seed, 1) for each, seed in zip(known, SEEDS, strict=True)]
 

@@ -35,7 +35,7 @@ class Step(nn.Module):
             result = step.forward_backward(self.network, batch, dropout, recipe.label_smoothing)
         except UserError as error:
             raise UserError(f"variants.{recipe.variant}.batch_size: {recipe.batch_size} given; {error}") from None
-        descent = Optimiser(self.model, recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov)
+        descent = Optimiser(self.model.parameters(), recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov)
         descent.buffer = momentum
         descent.step(result.gradients, len(labels), rate)  # pyright: ignore[reportArgumentType] - `Batchable` takes it
         if self.average is not None:

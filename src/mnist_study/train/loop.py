@@ -93,7 +93,8 @@ def train(
 
 def begin(model: nn.Module, recipe: Recipe, steps: int) -> State:
     """Give the initial state: zero momentum, the first learning rate, an average that the first step makes."""
-    momentum = Optimiser(model, recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    momentum = Optimiser(trained, recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov)
     schedule = Schedule(recipe.scheduler, recipe.scheduler_options, recipe.lr, steps)
     average = copy.deepcopy(model) if recipe.ema > 0 else None
     return State(model, momentum, schedule, average, history=[])

@@ -63,7 +63,7 @@ def test_a_step_has_no_operation_that_a_gpu_computes_otherwise(name: str):
         pixels = augment(split.images, numbers, with_kinds(Policy(0.1307, 0.3081, ranges)), 0, 1)
         batch = step.Batch(*normalised(pixels, 0.1307, 0.3081), split.labels, numbers)
         result = step.forward_backward(known, batch, step.dropout_keys(known, 0, 1), 0.1)
-        optimiser.Optimiser(model, 0.9, 0.01, nesterov=True).step(result.gradients, 5, 0.05)
+        optimiser.Optimiser(model.parameters(), 0.9, 0.01, nesterov=True).step(result.gradients, 5, 0.05)
         optimiser.move_average(average, model, 0.9, first=False)
         step.logits(known, batch.images, batch.largest)
     assert watch.count > 1000

@@ -29,7 +29,7 @@ def test_steps_and_average_are_torchs(nesterov: bool):
     theirs, average = copy.deepcopy(model), copy.deepcopy(model)
     sgd = torch.optim.SGD(decaying(theirs, 0.01), lr=0.1, momentum=0.9, nesterov=nesterov)
     averaged = AveragedModel(theirs, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    ours = optimiser.Optimiser(model, 0.9, 0.01, nesterov=nesterov)
+    ours = optimiser.Optimiser(model.parameters(), 0.9, 0.01, nesterov=nesterov)
     generator = torch.Generator().manual_seed(0)
     for number in range(4):
         sums: Gradients = {}
@@ -62,7 +62,7 @@ def test_initial_weights_are_uniform_as_torchs_and_differ_between_seeds_and_laye
 
 def test_momentum_never_becomes_denormal():
     model = nn.Linear(1, 1)
-    ours = optimiser.Optimiser(model, 0.5, 0.0, nesterov=False)
+    ours = optimiser.Optimiser(model.parameters(), 0.5, 0.0, nesterov=False)
     tiny = torch.full((1, 1), 2.0**-98, dtype=torch.float64)
     sums: Gradients = {model.weight: tiny, model.bias: tiny[0]}
     ours.step(sums, 1, 0.1)

@@ -10,14 +10,13 @@ from torch import nn
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic.head import LOSS_UNITS
-from mnist_study.core.arithmetic.optimiser import Optimiser
 from mnist_study.core.arithmetic.pixels import STEPS, normalised
 from mnist_study.core.mnist import Split
 from mnist_study.core.recipe import Recipe
 from mnist_study.train import engines
 from mnist_study.train.engines.exact_engine import ExactEngine
 from mnist_study.train.engines.torch_engine import TorchEngine
-from mnist_study.train.loop import train
+from mnist_study.train.loop import begin, train
 from tests.train.test_training import ROTATE
 
 IMAGES = torch.randint(0, 256, (32, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
@@ -85,7 +84,7 @@ def test_a_parameter_that_is_not_trained_stays_and_one_that_is_not_used_may_be_t
     trained, _ = train(model, recipe, 0, ROTATE, Split(IMAGES, LABELS), {}, lambda sign: None)
     assert trained is model
     assert torch.equal(frozen, before)
-    assert frozen not in Optimiser(model, 0.9, 0.1, nesterov=False).buffers
+    assert frozen not in begin(model, recipe, 1).optimiser.buffers
 
 
 @pytest.mark.parametrize(

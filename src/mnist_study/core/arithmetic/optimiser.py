@@ -1,6 +1,7 @@
 """Stochastic gradient descent with momentum, and the running average of weights: float32, one operation at a time."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -27,15 +28,16 @@ def initialise(model: nn.Module, seed: int) -> None:
 
 
 class Optimiser:
-    """Momentum of every parameter that is trained; weights decay, biases and norms do not.
+    """Momentum of these parameters; weights decay, biases and norms do not.
 
     All parameters are computed as one vector, since a network has dozens of small ones.
     """
 
-    def __init__(self, model: nn.Module, momentum: float, weight_decay: float, *, nesterov: bool) -> None:
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], momentum: float, weight_decay: float, *, nesterov: bool
+    ) -> None:
         self.momentum, self.weight_decay, self.nesterov = momentum, weight_decay, nesterov
-        trained = (parameter for parameter in model.parameters() if parameter.requires_grad)
-        self.parameters = sorted(trained, key=lambda parameter: parameter.ndim == 1)
+        self.parameters = sorted(parameters, key=lambda parameter: parameter.ndim == 1)
         self.decaying = sum(parameter.numel() for parameter in self.parameters if parameter.ndim > 1)
         self.weight, self.buffer = (torch.zeros_like(_vector(self.parameters)) for _ in range(2))
         self.weights, self.buffers = self._parts(self.weight), self._parts(self.buffer)

@@ -141,7 +141,7 @@ def _optimiser() -> dict[str, Vector]:
 def _descent(weight: Tensor, sums: Tensor, momentum: float, decay: float, images: int, rate: float) -> Vector:
     """Take three steps, the last two without gradient."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
-    sgd = optimiser.Optimiser(layer, momentum, decay, nesterov=True)
+    sgd = optimiser.Optimiser(layer.parameters(), momentum, decay, nesterov=True)
     (buffer,) = sgd.buffers.values()
     steps: list[list[Tensor]] = []
     with torch.no_grad():

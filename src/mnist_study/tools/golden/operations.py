@@ -212,7 +212,7 @@ def _optimiser() -> dict[str, Vector]:
         optimiser.initialise(nn.Sequential(model), 4)
         average = nn.Linear(3, 2)
         average.load_state_dict(model.state_dict())
-        sgd = optimiser.Optimiser(model, 0.9, 0.01, nesterov=nesterov)
+        sgd = optimiser.Optimiser(model.parameters(), 0.9, 0.01, nesterov=nesterov)
         steps = []
         for number in range(3):
             sums = {model.weight: numbers(f"step {number}", 2, 3).double(), model.bias: numbers(f"bias {number}", 2)}

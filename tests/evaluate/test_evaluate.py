@@ -98,8 +98,12 @@ def test_predictions_hold_the_probabilities_of_every_class(images, trained, exac
     assert 0 < (kept[1] == 0).mean() < 0.9
     np.testing.assert_allclose(kept[1], expected, atol=9 * 3.5 / 65_536)
     assert file["predicted"][1].tolist() == found.argmax(1).tolist()
-    pictures = scoring.logits(network.read(model), proof.images(28), POLICY.mean, POLICY.sd)
-    assert evaluation.replicas[1]["logits_sha256"] == proof.sha256(pictures) != evaluation.replicas[0]["logits_sha256"]
+    hashes = [replica.get("logits_sha256") for replica in evaluation.replicas]
+    if engine == "exact":
+        assert hashes[1] == proof.sha256(scoring.logits(network.read(model), proof.images(28), POLICY.mean, POLICY.sd))
+        assert hashes[0] != hashes[1]
+    else:
+        assert hashes == [None, None]
 
 
 def test_what_is_kept_of_predictions_has_the_same_bytes_with_every_python():

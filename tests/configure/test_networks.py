@@ -37,21 +37,22 @@ def test_the_file_gives_back_what_was_written(described, tmp_path):
 
 def test_a_row_with_dropout_is_known_by_its_network(described):
     """By what it is, not by its name: the same architecture without the option is the other row."""
-    fields = {"scheduler": "step", "augmentation": "rotate", "batch_size": 64, "epochs": 19}
+    fields = {"scheduler": "step", "augmentation": "rotate", "batch_size": 64, "epochs": 19, "seeds": (1, 2, 3, 4, 5)}
     with_dropout, without = PUBLISHED["two_pool_dropout-b64-step-rotate"], PUBLISHED["two_pool-b64-step-rotate"]
     plain, dropping, _ = described
     assert not with_dropout.differs(replace(DROPPING, **fields), dropping)
     assert with_dropout.differs(replace(TINY, **fields), plain) == ["without dropout"]
     assert not without.differs(replace(TINY, **fields), plain)
     assert without.differs(replace(DROPPING, **fields), dropping) == ["with dropout"]
-    other = {"batch_size": 128, "epochs": 2, "validation": 10}
-    told = ["batch size 128, not 64", "epochs 2, not 19", "validation 10, not 0"]
+    other = {"batch_size": 128, "epochs": 2, "validation": 10, "seeds": (7, 8)}
+    told = ["batch size 128, not 64", "epochs 2, not 19", "validation 10, not 0", "seeds 2, not 5"]
     assert without.differs(replace(TINY, **fields | other), plain) == told
 
 
 def test_dropout_that_is_part_of_an_architecture_needs_no_option(described):
     row = PUBLISHED["transition-b64-step-affine_jitter"]
     recipe = replace(TINY, architecture="transition", scheduler="step", augmentation="affine_jitter", epochs=19)
+    recipe = replace(recipe, seeds=(1, 2, 3, 4, 5))
     assert not row.differs(recipe, described[2])
     assert row.differs(recipe, replace(described[2], options={"dropout": 0.0}))
 

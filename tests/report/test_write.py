@@ -20,9 +20,9 @@ from tests.support.tiny import TINY
 
 # name: batch size, test accuracy after each epoch, a list for each seed
 STUDY = {
-    "vanilla-b64-step-plain": (64, [[98.0, 99.41, 99.3]]),
+    "vanilla-b64-step-plain": (64, 5 * [[98.0, 99.41, 99.3]]),
     "own": (128, [[99.0, 99.5, 99.5], [99.1, 99.4, 99.6]]),
-    "vanilla-b128-step-plain": (128, [[98.0, 98.5, 98.9]]),
+    "vanilla-b128-step-plain": (128, 5 * [[98.0, 98.5, 98.9]]),
 }
 PUBLISHED = ROOT / "reference/published.csv"
 RECIPE = asdict(replace(TINY, architecture="vanilla", augmentation="plain", scheduler="step", epochs=19))
@@ -129,7 +129,7 @@ def test_the_metrics_follow_their_contract(files):
     assert variants["own"]["test_accuracy_sd"] == 0.071
     assert variants["vanilla-b64-step-plain"]["epochs_to_target"] == 2
     assert summary["study"]["best_variant"] == "vanilla-b64-step-plain"
-    assert (summary["study"]["variants"], summary["study"]["replicas"]) == (2, 2)
+    assert (summary["study"]["variants"], summary["study"]["replicas"]) == (2, 10)
 
 
 def test_every_figure_on_the_page_is_there_and_is_svg(files):
@@ -151,7 +151,7 @@ def test_the_tables_for_plots(files):
         ["vanilla-b64-step-plain", "99.300", "70.0", "70.0", "70.0"],
         ["vanilla-b128-step-plain", "98.900", "110.0", "110.0", "110.0"],
     ]
-    assert len(plots["learning_curves"]) == 1 + 3 * (1 + 2 + 1)
+    assert len(plots["learning_curves"]) == 1 + 3 * (5 + 2 + 5)
     assert plots["learning_curves"][2][:3] == ["vanilla-b64-step-plain", "0", "2"]
     assert plots["learning_curves"][1][3:] == ["0.1000", "97.5000", "0.0212", "98.0000"]
     assert len(plots["confusion"]) == 101
@@ -221,14 +221,21 @@ def test_effects_are_drawn_beside_the_published_ones():
     assert bars["Tables 1 to 4"][0].published[0] == pytest.approx(0.063, abs=0.001)
 
 
-def test_a_row_with_other_epochs_or_images_held_out_is_listed_apart(root):
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"epochs": 3, "validation": 5000}, "epochs 3, not 19; validation 5000, not 0"),
+        ({"seeds": [0, 1, 2, 3]}, "seeds 4, not 5"),
+    ],
+)
+def test_a_row_with_other_epochs_images_held_out_or_fewer_seeds_is_listed_apart(root, changed, told):
     name = next(iter(STUDY))
     recipe = json.loads((root / f"build/recipes/{name}.json").read_text())
-    put(root / f"build/recipes/{name}.json", recipe | {"epochs": 3, "validation": 5000})
+    put(root / f"build/recipes/{name}.json", recipe | changed)
     results = gather(root)
     assert list(results.rows()) == ["vanilla-b128-step-plain"]
     assert results.summary()["study"]["variants"] == 1
     page = report_files(results, some_misses())["study.md"].decode()
-    (line,) = [line for line in page.splitlines() if line.endswith("| epochs 3, not 19; validation 5000, not 0 |")]
+    (line,) = [line for line in page.splitlines() if line.endswith(f"| {told} |")]
     assert line.startswith(f"| `{name}` |")
     assert "counts as that row only with" in page

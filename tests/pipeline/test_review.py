@@ -74,9 +74,9 @@ def network(recipe, seed):
 VARIANTS = """\
 variants:
   one_pool-b64-step-rotate: {architecture: one_pool, scheduler: step, augmentation: rotate, batch_size: 64,
-                             seeds: [0, 1, 2]}
+                             seeds: [0, 1, 2, 3, 4]}
   two_pool-b64-step-rotate: {architecture: two_pool, scheduler: step, augmentation: rotate, batch_size: 64,
-                             seeds: [3]}
+                             seeds: [5]}
   slow: {architecture: one_pool, scheduler: constant, augmentation: rotate, batch_size: 64, lr: 0.01}
   old: {architecture: two_pool, scheduler: constant, augmentation: rotate, batch_size: 64}
 """
@@ -136,7 +136,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     work.run("git", "push", "--quiet", "origin", "main", "main:same")
 
     work.run("git", "switch", "--quiet", "--create", "change")
-    work.edit("params.yaml", "seeds: [0, 1, 2]}", "seeds: [0, 1, 2], lr: 0.12}")
+    work.edit("params.yaml", "seeds: [0, 1, 2, 3, 4]}", "seeds: [0, 1, 2, 3, 4], lr: 0.12}")
     work.edit("params.yaml", f"{TWO}: {{", f"{TWO}: {{weight_decay: 0.0001, ")
     work.edit("params.yaml", "  old: {", "  new: {lr: 0.1, ")
     keep(work)

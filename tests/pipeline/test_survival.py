@@ -155,7 +155,7 @@ def test_killed_at_any_moment_it_gives_the_same_bytes(
         assert (again.returncode, err) == (0, "")
         assert weights(folder) == expected
         assert (folder / "results" / "training" / "tiny.json").read_bytes() == results
-        assert list(folder.glob("build/checkpoints/*")) == list(folder.glob("build/progress/*")) == []
+        assert list(folder.glob("build/checkpoints/*")) == list(folder.glob("build/progress/*.json")) == []
         resumed = [line.rsplit("/", 1)[1] for line in out.splitlines() if "checkpoint: resumed" in line]
         assert len(resumed) == saved
         with capsys.disabled():

@@ -1,6 +1,6 @@
 """The report: a page to read, its figures, and tables for `dvc plots`; put in place whole or not at all."""
 
-import tempfile
+import shutil
 from pathlib import Path
 
 from mnist_study.core.errors import UserError
@@ -32,8 +32,9 @@ def write_report(results: Results, misses: Misses, *, metrics_folder: Path, repo
 def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: Path, reports: Path) -> None:
     reports.parent.mkdir(parents=True, exist_ok=True)
     metrics_folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=reports.parent, prefix=f".{reports.name}-") as name:
-        beside = Path(name)
+    beside = reports.with_name(f".{reports.name}-new")
+    shutil.rmtree(beside, ignore_errors=True)  # left by a run that was killed
+    try:
         for relative, content in pages.items():
             _save(beside / "new" / relative, content)
         for relative, text in numbers.items():
@@ -43,6 +44,8 @@ def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: P
         (beside / "new").rename(reports)
         for relative in numbers:
             (beside / relative).replace(metrics_folder / relative)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def report_files(results: Results, misses: Misses) -> dict[str, bytes]:

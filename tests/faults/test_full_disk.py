@@ -123,7 +123,7 @@ def test_what_configure_writes(tmp_path: Path, tiny_mnist: Path, small_disk: Mou
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("left", [0, 40, 100, 250])
+@pytest.mark.parametrize("left", [0, 40, 100, 150])
 def test_the_disk_of_the_whole_checkout(finished: Checkout, tmp_path: Path, small_disk: Mount, left: int):
     """Everything is to be made again with so many KiB left; then there is room again."""
     size = sum(path.stat().st_blocks for path in finished.folder.rglob("*")) // 2  # in KiB

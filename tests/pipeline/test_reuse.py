@@ -64,7 +64,7 @@ def copy(tmp_path: Path) -> Checkout:
     assert editor.startswith("$EDITOR params.yaml")
     with_environment(checkout.folder)
     fashion = SECTIONS[0]
-    assert {*fashion} == {"target", "data", "variants"}
+    assert {*fashion} == {"target", "data", "champions", "variants"}
     fashion["data"]["sources"].pop(0)  # where there is a network, it would answer
     quick = {"epochs": 1, "seeds": [0], "engine": "torch"}
     variants = {name: fields | quick for name, fields in fashion["variants"].items()}

@@ -89,7 +89,7 @@ def group_is_gone(process: subprocess.Popen[str]) -> bool:
         pytest.param(signal.SIGTERM, "mid-training", False, marks=FAULTS),
         *(
             pytest.param(number, moment, to_all, marks=FAULTS)
-            for moment in (0, 0.1, 0.3, 1, 4)
+            for moment in (0, 0.1, 0.3, 1, 2)
             for number, to_all in ((signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True))
         ),
     ],

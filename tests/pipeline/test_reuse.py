@@ -89,7 +89,7 @@ def test_a_copy_for_other_images_passes_its_first_run_and_tests(copy: Checkout):
     assert not re.search("claim|published|row of the study", page)
     assert sorted(path.name for path in (copy.folder / "models").iterdir()) == ["larger", "small"]
 
-    tests = f"{sys.executable} -m pytest -q -m 'not slow' {' '.join(f'tests/{name}' for name in CONCERNED)}"
+    tests = f"'{sys.executable}' -m pytest -q -m 'not slow' {' '.join(f'tests/{name}' for name in CONCERNED)}"
     assert keep.endswith("make test")
     done = bash(copy, keep.replace("make test", tests))
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr

@@ -26,8 +26,8 @@ DRAW = """\
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 """
 COUNT = """\
-    for name, numbers in {"variants": results.variants(), "summary": results.summary()}.items():
-        (Path("metrics") / f"{name}.json").write_text(metrics.to_json(numbers))
+    for name in ("variants", "summary", "logits"):
+        (Path("metrics") / f"{name}.json").write_text(metrics.to_json(getattr(results, name)()))
 """
 TORCH = "engine torch gives"  # a line of the tiny study's trainings; the page's are by the default engine
 ONE, TWO = "one_pool-b64-step-rotate", "two_pool-b64-step-rotate"

@@ -56,28 +56,39 @@ def test_every_target_and_every_linked_file_exists(name: str):
 
 
 def sweep_tables() -> list[tuple[str, list[list[str]]]]:
-    """The tables of recipe.md's sweeps, each with the CSV linked last before it; its first row has the trials."""
+    """The tables of recipe.md's sweeps, each with the CSV linked last before it; its first row is the heading."""
     tables: list[tuple[str, list[list[str]]]] = []
-    sweeps, _, _ = (ROOT / "docs" / "recipe.md").read_text().partition("\n## Champions")
-    for line in sweeps.splitlines():
-        if found := re.search(r"\]\((sweeps/\w+\.csv)\)", line):
-            tables.append((found[1], []))
+    for line in (ROOT / "docs" / "recipe.md").read_text().splitlines():
+        if found := re.findall(r"\]\((sweeps/\w+\.csv)\)", line):
+            tables.append((found[-1], []))
         elif line.startswith("|") and not line.startswith("|---"):
             tables[-1][1].append([cell.strip(" `") for cell in line.strip("|").split("|")])
-    return tables
+    return [(name, table) for name, table in tables if table]
 
 
-@pytest.mark.parametrize(("name", "table"), sweep_tables())
-def test_the_recipes_figures_are_those_of_the_sweeps(name: str, table: list[list[str]]):
+def runs_of(name: str) -> list[dict[str, str]]:
     with (ROOT / "docs" / name).open(newline="") as file:
-        runs = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(("name", "table"), [each for each in sweep_tables() if each[1][0][0] == "variant"])
+def test_the_recipes_figures_are_those_of_the_sweeps(name: str, table: list[list[str]]):
     (_, *trials), *rows = table
     assert rows
     for variant, *cells in rows:
         for trial, cell in zip(trials, cells, strict=True):
-            chosen = [run for run in runs if run["trial"] == trial and variant in (run["variant"], "mean")]
+            chosen = [run for run in runs_of(name) if run["trial"] == trial and variant in (run["variant"], "mean")]
             scores = [float(run["validation_accuracy"]) for run in chosen]
             assert float(cell) == pytest.approx(fmean(scores), abs=0.00501), (variant, trial)
+
+
+@pytest.mark.parametrize(("name", "table"), [each for each in sweep_tables() if each[1][0][0] == "trial"])
+def test_the_champions_figures_are_those_of_the_sweeps(name: str, table: list[list[str]]):
+    assert {row[0] for row in table[1:]} == {run["trial"] for run in runs_of(name)}
+    for trial, *cells in table[1:]:
+        chosen = [run for run in runs_of(name) if run["trial"] == trial]
+        accuracy, loss = (fmean(float(run[f"validation_{score}"]) for run in chosen) for score in ("accuracy", "loss"))
+        assert cells == [chosen[0]["parameters"], str(len(chosen)), f"{accuracy:.3f}", f"{loss:.4f}"], trial
 
 
 def test_ci_runs_the_test_command_of_the_readme():

@@ -19,6 +19,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = "osD^vh"
 INK = "#24292f"
 QUIET = "#6e7781"
+NEAR_LEFT = 0.2  # share of the axis: a name there would leave the picture
 STYLE: dict[RcKeyType, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": QUIET,
@@ -49,6 +50,14 @@ def limits(accuracies: Iterable[float], margin: float) -> tuple[float, float]:
     """Give the ends of an axis for these accuracies in percent, at whole tenths, so that one more seldom moves it."""
     low, high = min(values := [*accuracies]), max(values)
     return math.floor(10 * (low - margin)) / 10, min(math.ceil(10 * (high + margin)) / 10, 100.0)
+
+
+def name_point(axes: Axes, name: str, x: float, y: float) -> None:
+    """Write a name left of a point, or right of it near the left end of the axis, whose limits must be set."""
+    left, right = (float(axes.get_xaxis_transform().transform((end, 0))[0]) for end in axes.get_xlim())
+    near = (float(axes.transData.transform((x, y))[0]) - left) / (right - left) < NEAR_LEFT
+    place, side = ((8, 3), "left") if near else ((-7, 3), "right")
+    axes.annotate(name, (x, y), xytext=place, textcoords="offset points", ha=side, fontsize=8, zorder=4)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from mnist_study.report.figures.card import INK, PALETTE, card, limits, target_line
+from mnist_study.report.figures.card import INK, PALETTE, card, limits, name_point, target_line
 from mnist_study.report.figures.scatter_plots import Point, Star
 from mnist_study.report.results.reference import Elsewhere
 
@@ -27,21 +27,13 @@ def front(stars: Sequence[Star], rows: Sequence[Point], elsewhere: Sequence[Else
         axes.scatter(*places, s=70, marker="*", color=INK, linewidth=0, zorder=3, label="champions, 95 % intervals")
         for star in stars:
             axes.plot([star.parameters] * 2, star.interval, color=INK, linewidth=1.2)
-            name = f"{star.name}, {star.accuracy:.2f}"
-            axes.annotate(
-                name,
-                (star.parameters, star.accuracy),
-                xytext=(-6, 4),
-                textcoords="offset points",
-                ha="right",
-                fontsize=8,
-                zorder=4,
-            )
         for letter, point in zip(ascii_uppercase, elsewhere, strict=False):
             look = {"marker": rf"$\mathrm{{{letter}}}$", "s": 40, "color": PALETTE[1], "linewidth": 0}
             axes.scatter([point.parameters], [point.accuracy], label=point.name, **look)
         axes.set(xscale="log", ylim=(low, high))
         axes.margins(x=0.15)
+        for star in stars:
+            name_point(axes, f"{star.name}, {star.accuracy:.2f}", star.parameters, star.accuracy)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="parameters (logarithmic)", ylabel="test accuracy, %")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)

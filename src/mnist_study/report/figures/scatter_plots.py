@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from mnist_study.report.figures.card import INK, MARKERS, PALETTE, QUIET, card, limits, target_line
+from mnist_study.report.figures.card import INK, MARKERS, PALETTE, QUIET, card, limits, name_point, target_line
 
 NEAR = 1000  # parameters that differ by less would be drawn on top of each other
 APART = 420  # so they are drawn side by side, this far apart
@@ -71,10 +71,10 @@ def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, li
             hollow = {"edgecolor": look["color"], "facecolor": "none", "linewidth": 0.7, "marker": look["marker"]}
             axes.scatter(x - 70, [p.ours for p in own], s=24, alpha=0.7, label=kind, **look)
             axes.scatter(x + 110, [p.published for p in own], s=14, alpha=0.7, **hollow)
-        for star in stars:
-            _draw_star(axes, star, low)
         axes.set(xlim=(min([5000, *(star.parameters - 1000 for star in stars)]), limit + 600))
         axes.set(ylim=(low, high))
+        for star in stars:
+            _draw_star(axes, star, low)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set(xlabel="parameters", ylabel="test accuracy, %")
         if points:
@@ -100,11 +100,11 @@ def _columns(sizes: dict[str, int]) -> dict[str, float]:
 
 
 def _draw_star(axes: Axes, star: Star, lowest: float) -> None:
-    x, y, place = star.parameters, star.accuracy, {"xytext": (-7, 3), "textcoords": "offset points", "ha": "right"}
+    x, y = star.parameters, star.accuracy
     if y < lowest:
         axes.scatter([x], [lowest], s=40, marker="v", color=INK, linewidth=0, zorder=3, clip_on=False)
-        axes.annotate(f"{star.name}, {y:.2f} %", (x, lowest), fontsize=8, **place)
+        name_point(axes, f"{star.name}, {y:.2f} %", x, lowest)
         return
     axes.plot([x] * 2, star.interval, color=INK, linewidth=1.2)
     axes.scatter([x], [y], s=90, marker="*", color=INK, linewidth=0, zorder=3)
-    axes.annotate(star.name, (x, y), fontsize=8, **place)
+    name_point(axes, star.name, x, y)

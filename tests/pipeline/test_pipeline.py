@@ -1,6 +1,7 @@
 """The pipeline under real DVC: what runs, what does not, and what a clone gets."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_a_clone_restores_everything_without_training(finished: Checkout, tmp_pa
     assert clone.git_status() == ""
     weights = Path("models") / ONE / "seed-0.safetensors"
     assert (clone.folder / weights).read_bytes() == (finished.folder / weights).read_bytes()
+
+
+@pytest.mark.slow
+def test_deleted_results_come_back_without_training(checkout: Checkout):
+    shutil.rmtree(checkout.folder / "results")
+    assert checkout.repro() == []
+    assert (checkout.folder / f"results/training/{ONE}.json").is_file()
+    assert checkout.git_status() == ""
 
 
 @pytest.mark.slow

@@ -146,7 +146,7 @@ def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path
     """
     kept = set(names)
     entries = [entry for folder in folders if folder.is_dir() for entry in sorted(folder.iterdir())]
-    leftovers = [entry for entry in entries if entry.stem not in kept and entry.name != ".gitkeep"]
+    leftovers = [entry for entry in entries if entry.stem not in kept]
     for entry in leftovers:
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

@@ -98,8 +98,16 @@ PREDICT = "predict.predict.predict"
         ("rename a b", "rename.rename", (("a", "b"), {})),
         ("tidy", "tidy.tidy", ((), {"delete": False})),
         ("tidy --delete", "tidy.tidy", ((), {"delete": True})),
-        ("coverage", "coverage.coverage", ((Path("docs/statistics/shared_seeds.csv"), 10_000, 5), {})),
-        ("coverage a.csv --studies 200 --seeds 3", "coverage.coverage", ((Path("a.csv"), 200, 3), {})),
+        (
+            "coverage",
+            "coverage.coverage.coverage",
+            ((Path("docs/statistics/shared_seeds.csv"), Path("docs/statistics/own_seeds.csv"), 10_000, 5), {}),
+        ),
+        (
+            "coverage --shared a.csv --own b.csv --studies 200 --seeds 3",
+            "coverage.coverage.coverage",
+            ((Path("a.csv"), Path("b.csv"), 200, 3), {}),
+        ),
         ("sweep p.yaml", "sweep.sweep.sweep", ((Path("p.yaml"), Path("data/mnist")), {})),
         ("sweep p.yaml --images m", "sweep.sweep.sweep", ((Path("p.yaml"), Path("m")), {})),
         ("review", "review.review.print_review", (("main",), {})),

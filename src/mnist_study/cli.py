@@ -127,16 +127,19 @@ def sweep(
 
 @app.command()
 def coverage(
-    accuracies: Annotated[Path, Argument(help="A CSV file of networks whose rows share their seeds.")] = Path(
+    shared: Annotated[Path, Option(help="A CSV file of networks whose rows share their seeds.")] = Path(
         "docs/statistics/shared_seeds.csv"
+    ),
+    own: Annotated[Path, Option(help="One of networks whose rows have seeds of their own.")] = Path(
+        "docs/statistics/own_seeds.csv"
     ),
     studies: Annotated[int, Option(min=100, help="How many to simulate.")] = 10_000,
     seeds: Annotated[int, Option(min=2, help="Networks in a row.")] = 5,
 ) -> None:
     """Simulate how often the report's intervals are right, and print tables in Markdown."""
-    from mnist_study.tools.coverage import coverage
+    from mnist_study.tools.coverage.coverage import coverage
 
-    print(coverage(accuracies, studies, seeds))
+    print(coverage(shared, own, studies, seeds))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from pathlib import Path
 from mnist_study.core.errors import UserError
 from mnist_study.report import page, plot_tables
 from mnist_study.report.analysis import claims, effects
+from mnist_study.report.analysis.farthest import without_farthest
 from mnist_study.report.figures import draw
 from mnist_study.report.results import metrics
 from mnist_study.report.results.misses import Misses
@@ -58,7 +59,8 @@ def report_files(results: Results, misses: Misses) -> dict[str, bytes]:
         "leaderboard": plot_tables.leaderboard(results),
         "confusion": plot_tables.confusion(results),
     }
-    pages = page.write(results, misses, judged, published, ours, pictures)
+    farthest = without_farthest(results, published, judged)
+    pages = page.write(results, misses, judged, published, ours, pictures, farthest)
     return {
         **{name: text.encode() for name, text in pages.items()},
         **{f"figures/{name}.svg": svg for name, svg in pictures.items()},

@@ -91,7 +91,9 @@ def _judged(evidence: Evidence, effect: Difference, tests: int) -> Claim:
     verdict: Verdict = "inconclusive"
     if effect.p < 1 - LEVEL:
         verdict = "supported" if effect.value > 0 else "contradicted"
-    needed = seeds_to_settle(effect, evidence.seeds, tests) if verdict == "inconclusive" else None
+    needed = None
+    if verdict == "inconclusive" and evidence.seeds is not None:
+        needed = seeds_to_settle(effect, evidence.seeds, tests)
     return Claim(evidence.text, evidence.published, evidence.ours, effect, verdict, needed)
 
 
@@ -104,6 +106,8 @@ def _compared(text: str, name: str, published: dict[str, Fit], ours: dict[str, F
     fit = ours[design.title]
     depends = [factor.replace("_", " ") for factor in fit.depends_on(design.comparisons[name].factor)]
     words = f"depends on {' and '.join(depends)}" if depends else ""
+    if fit.lack_of_fit is not None and fit.lack_of_fit < 1 - LEVEL:
+        words = "a mean over these rows; effects do not add up"
     return Evidence(text, theirs, words, effect, fit.runs // design.rows)
 
 

@@ -47,9 +47,13 @@ class Noise:
     sd: float
     df: int
 
+    def run_error(self, seeds: int) -> float:
+        """Give the standard error of the difference between one more network and the mean of so many."""
+        return self.sd * math.sqrt(1 + 1 / seeds)
+
     def run_margin(self, seeds: int) -> float:
         """Give the margin of the difference between one more network and the mean of so many (Student's t)."""
-        return float(stats.t.ppf((1 + LEVEL) / 2, self.df)) * self.sd * math.sqrt(1 + 1 / seeds)
+        return float(stats.t.ppf((1 + LEVEL) / 2, self.df)) * self.run_error(seeds)
 
 
 def seed_noise(groups: Iterable[Sequence[float]]) -> Noise | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mnist_study.report.analysis.claims import Claim, p_value
+from mnist_study.report.analysis.claims import Claim, p_value, say
 from mnist_study.report.analysis.designs import DESIGNS
 from mnist_study.report.analysis.factorial import Fit
+from mnist_study.report.analysis.farthest import Farthest
 from mnist_study.report.analysis.intervals import seed_noise, wilson
 from mnist_study.report.analysis.rows import noises, own_interval
 from mnist_study.report.page import (
@@ -52,7 +53,13 @@ FUNCTIONS = (  # that the templates call by these names
 
 
 def write(
-    results: Results, misses: Misses, claims: Sequence[Claim], published: Fits, ours: Fits, figures: Collection[str]
+    results: Results,
+    misses: Misses,
+    claims: Sequence[Claim],
+    published: Fits,
+    ours: Fits,
+    figures: Collection[str],
+    farthest: Farthest | None = None,
 ) -> dict[str, str]:
     """Write the pages, by name; `figures` names the pictures that stand in figures/ beside them.
 
@@ -64,6 +71,7 @@ def write(
         "published_fits": published,
         "our_fits": ours,
         "figures": figures,
+        "farthest": farthest,
     }
     pages = {
         "study.md": _with_contents(_tidy(environment.get_template("study.md.j2").render(facts))),
@@ -90,6 +98,7 @@ def _environment() -> Environment:
         "named": claim_tables.named,
         "own_interval": own_interval,
         "p_value": p_value,
+        "say": say,
         "wilson": wilson,
     }
     environment.globals |= {function.__name__: function for function in FUNCTIONS}

@@ -27,7 +27,7 @@ def row_verdicts(results: Results) -> Counter[str]:
 
 
 def mean_difference(results: Results) -> tuple[float, Interval] | None:
-    """Give the mean difference over the rows, ours less published, and its interval; None for fewer than two rows."""
+    """Give the mean difference over the rows, ours minus published, and its interval; None for fewer than two rows."""
     pairs = [(o.metrics["test_accuracy"], o.published.test_accuracy) for o in results.rows().values() if o.published]
     differences = [ours - theirs for ours, theirs in pairs]
     return (fmean(differences), mean_interval(differences)) if len(pairs) > 1 else None
@@ -53,8 +53,8 @@ def means_table(results: Results) -> str:
 
 def published_tables(results: Results) -> list[tuple[str, str, str]]:
     """Give title, caption and rows of each published table with a trained row, ours beside it."""
-    header = ("variant", "scheduler", "augmentation", "batch size", "published train", "train here")
-    header += ("published test", "test here", "difference", "95 % interval", "verdict")
+    header = ("variant", "published train", "train here", "published test", "test here", "95 % interval")
+    header += ("difference", "95 % interval", "verdict")
     noise, found = noises(results), []
     for number, heading in HEADINGS.items():
         rows = {name: o for name, o in results.rows().items() if o.published and o.published.table == number}
@@ -88,11 +88,10 @@ def own_table(outcomes: Mapping[str, Outcome]) -> str:
 
 
 def _row(name: str, outcome: Outcome, ends: Interval) -> tuple[object, ...]:
-    row, recipe, ours = outcome.published, outcome.recipe, outcome.metrics
+    row, ours = outcome.published, outcome.metrics
     assert row
     return (
-        *(f"`{name}`", recipe.scheduler, recipe.augmentation, recipe.batch_size),
-        *(f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
-        *(accuracy(outcome), f"{ours['test_accuracy'] - row.test_accuracy:+z.2f}"),
-        *(interval(ends, "+z.2f"), verdict(ends)),
+        *(f"`{name}`", f"{row.train_accuracy:g}", f"{ours['train_accuracy']:.2f}", f"{row.test_accuracy:g}"),
+        *(accuracy(outcome), interval(own_interval(outcome))),
+        *(f"{ours['test_accuracy'] - row.test_accuracy:+z.3f}", interval(ends, "+z.3f"), verdict(ends)),
     )

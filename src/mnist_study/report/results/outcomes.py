@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,17 @@ class Results:
     def best(self) -> list[Outcome]:
         """Give the champions."""
         return [self.outcomes[name] for name in self.champions]
+
+    def without(self, name: str, seed: int) -> "Results":
+        """Leave one network of a variant out."""
+        outcome = self.outcomes[name]
+        trained, evaluated = (
+            {**found, "replicas": [replica for replica in found["replicas"] if replica["seed"] != seed]}
+            for found in (outcome.training, outcome.evaluation)
+        )
+        numbers = metrics.of_variant(trained, evaluated, self.target.accuracy)
+        left = replace(outcome, training=trained, evaluation=evaluated, metrics=numbers)
+        return replace(self, outcomes={**self.outcomes, name: left})
 
     def variants(self) -> dict[str, dict[str, Any]]:
         """Give the metrics of every variant."""

@@ -1,0 +1,1 @@
+"""How often the report's intervals are right, by simulation: networks are made up, analysed, counted."""

@@ -7,5 +7,6 @@ it: what is only tried out needs no cache.
 
 `halving` in the plan saves the time of bad trials: [2, 4, 8] trains every trial with the first two seeds, the better
 half with the next two as well, the better half of these with eight (successive halving: Jamieson and Talwalkar,
-arXiv:1502.07943). Then each seed holds out images of its own, so that no set of them decides alone.
+arXiv:1502.07943). Then each seed holds out images of its own, so that no set of them decides alone. [8] does that
+with eight seeds of every trial.
 """

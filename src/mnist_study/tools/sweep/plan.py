@@ -51,7 +51,7 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
     All is normalised as in the pipeline, by all training images. Raises UserError for a variant that holds out no
     images, for images that are not what the plan says, and where the table has rows of another recipe.
     """
-    checked, halving = trials(plan), len(rounds(plan)) > 1
+    checked, rotating = trials(plan), "halving" in document.read(plan)
     for recipe in [recipe for each in checked.values() for recipe in each.recipes]:
         if not recipe.validation:
             raise UserError(f"variants.{recipe.variant}.validation: 0 given; a sweep scores images held out")
@@ -66,7 +66,7 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
         for recipe in each.recipes:
             ranges = each.policies[recipe.augmentation].ranges()
             policy = with_kinds(Policy(mean, sd, {name: (low, high) for name, (low, high) in ranges.items()}))
-            parts = len(training.images) // recipe.validation if halving else 1
+            parts = len(training.images) // recipe.validation if rotating else 1
             for place, seed in enumerate(recipe.seeds):
                 tasks.append(Task(trial, recipe, seed, policy, images, place % parts))
     edited = {task.trial: None for task in tasks if finished.get(task.key, task.recipe_hash) != task.recipe_hash}

@@ -1,4 +1,5 @@
-# The pipeline's commands. Each target works alone on a fresh machine with Python 3.11 or newer, git, make and npm.
+# The pipeline's commands. Each target works alone on a fresh Linux machine with Python 3.11 or newer, git, make and npm,
+# unless its line says what else it needs.
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -30,7 +31,7 @@ help: ## list targets and options
 #: SEED=7                 test-random: of the first day; a day is 25 steps, and the next has the next seed
 #: MNIST_DIR=/a/folder    repro, study: take MNIST's four files from this folder
 #: MNIST_STUDY_WORKERS=1  repro, study: networks to train at once; by default one a core
-#: MNIST_STUDY_DEBUG=1    all: an error shows its traceback
+#: MNIST_STUDY_DEBUG=1    all: an error shows its traceback; kernels are compiled anew, with checks of sizes
 
 setup: .venv/installed ## make .venv and install requirements.lock into it, once; tell git how to merge dvc.lock
 	@test ! -e .git || sh src/mnist_study/tools/register_merge_drivers.sh

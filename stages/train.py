@@ -14,8 +14,8 @@ def main(variant: str) -> None:
     """Read the recipe, its policy and the images; write models/<variant>/ and results/training/<variant>.json.
 
     Until then build/checkpoints/<variant>/ holds checkpoints, build/progress/<variant>.json how far it is, and the
-    report's table of learning curves each epoch so far. build/trained_on/<variant>.json, which `report` takes over, is
-    no out: equal weights of two machines would have two hashes.
+    report's table of learning curves each epoch so far. build/trained_on/<variant>.json is no out, since equal weights
+    of two machines would then have two hashes; `report` copies it into metrics/.
     """
     recipe = Recipe.read(Path("build/recipes") / f"{variant}.json")
     policy = Path("data/transforms") / f"{recipe.augmentation}.json"

@@ -26,5 +26,5 @@ def _write(path: Path, data: bytes) -> None:
             Path(file.name).chmod(0o644)
             Path(file.name).replace(path)
         except BaseException:
-            Path(file.name).unlink()
+            Path(file.name).unlink(missing_ok=True)  # gone where a signal came just after the renaming
             raise

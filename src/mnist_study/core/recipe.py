@@ -12,7 +12,7 @@ from mnist_study.core.errors import UserError
 class Recipe:
     """One variant, checked and with every default filled in by `configure`.
 
-    `model` holds keyword arguments of the architecture, with `classes` only where there are not as many as its default;
+    `model` holds keyword arguments of the architecture, `classes` only where it differs from the default there;
     `scheduler_options` holds those of the torch scheduler. `validation` is the number of training images held out (0:
     train on all). `ema` is the decay per step of the averaged weights (0: none). `weight_decay` applies to weights, not
     to biases or norms. In the last `anneal_epochs` epochs the augmentation is `Policy.annealed(anneal_strength)`.

@@ -92,7 +92,7 @@ def train(
 
 
 def begin(model: nn.Module, recipe: Recipe, steps: int) -> State:
-    """Give the initial state: zero momentum, the first learning rate, an average that the first step makes."""
+    """Give the initial state: zero momentum, the first learning rate, an average that the first step overwrites."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     momentum = Optimiser(trained, recipe.momentum, recipe.weight_decay, nesterov=recipe.nesterov)
     schedule = Schedule(recipe.scheduler, recipe.scheduler_options, recipe.lr, steps)

@@ -44,7 +44,7 @@ def train_one(
     report: Callable[[Progress | Note], None],
     checkpoint: Path | None = None,
 ) -> Replica:
-    """Build and train one seed on one thread; the history scores each `observed` split by name after every epoch.
+    """Build and train one seed on one torch thread; the history scores each `observed` split by name after every epoch.
 
     The splits are on the processor. `checkpoint` is the file to resume from and to save to, None for neither.
     Raises UserError where training does.

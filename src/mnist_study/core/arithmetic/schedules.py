@@ -12,7 +12,11 @@ ENOUGH = 1e-8  # a smaller drop of the rate is not made, as in torch
 
 @dataclass
 class Schedule:
-    """The learning rate now, and what `plateau` remembers: the least training loss, and epochs since then."""
+    """The learning rate now, and what `plateau` remembers.
+
+    That is `best`, the last training loss below the one before it by the threshold, and `waited`, the epochs since then
+    or since the rate last fell.
+    """
 
     name: str
     options: dict[str, Any]

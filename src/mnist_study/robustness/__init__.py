@@ -1,4 +1,4 @@
-"""How a trained variant does on images unlike those that it learnt: changed test images, and digits set in type."""
+"""How a trained variant does on images unlike those of the test: training images, changed ones, digits set in type."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,7 +18,8 @@ from mnist_study.evaluate import build, load_finite, scorer
 from mnist_study.robustness import typeset
 from mnist_study.transforms import normalisation
 
-EVERY = 4  # of the test images one in so many, since the first half of MNIST's is easier than the second
+EVERY = 5  # of all images one in so many: MNIST's training images are hard and easy in turn, its test images by halves
+TRAINING = "training images, as they are"
 CHANGES: dict[str, dict[str, Range]] = {  # what is done to each test image, by the kinds of augmentation
     "as they are": {},
     "moved by a seventh of the side, to the right and down": {
@@ -45,17 +46,18 @@ class Condition:
 
 
 def measure(recipe: Recipe, classes: list[str], images: Path, trained: Path) -> list[Condition]:
-    """Score each seed of the recipe on test images under every change, and on digits set in type.
+    """Score each seed of the recipe on training images, on test images under every change, and on digits set in type.
 
     `images` is the folder of the IDX files, `trained` that of the weights. Images that are no digits, as the names of
     their `classes` tell, are not set in type. One thread, as in `evaluate`. Raises UserError where a file is missing or
     broken.
     """
     torch.set_num_threads(1)
-    policy = Policy(*normalisation.measure(mnist.training_split(images).images), {})
-    whole = mnist.test_split(images)
+    training, whole = mnist.training_split(images), mnist.test_split(images)
+    policy = Policy(*normalisation.measure(training.images), {})
     test = Split(whole.images[::EVERY], whole.labels[::EVERY])
     splits = {change: changed(test, policy, ranges) for change, ranges in CHANGES.items()}
+    splits[TRAINING] = Split(training.images[::EVERY], training.labels[::EVERY])
     if classes == typeset.CLASSES:
         splits[typeset.CHANGE] = typeset.digits(test.images.shape[1])
     accuracies = {change: [] for change in splits}

@@ -46,7 +46,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """What others report of a network on MNIST's test images, in percent: mostly one training, the best of several."""
+    """What others report of a network on the test images, in percent: mostly one training, or the best of several."""
 
     name: str
     parameters: int

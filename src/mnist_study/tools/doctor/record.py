@@ -1,10 +1,11 @@
 """dvc.lock: whole, and with all that the last commit's has."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mnist_study.tools import git, lockfile
+from mnist_study.core.errors import UserError
+from mnist_study.tools import git, lockfile, named
 from mnist_study.tools.doctor.finding import Finding
 
 MERGE = "keep one side of each marked stage, or none, then it runs again; `git add dvc.lock`, `dvc pull`, `dvc repro`"
@@ -35,7 +36,7 @@ def check(top: Path) -> Iterator[Finding]:
         yield Finding(f"dvc.lock is damaged ({problem})", RESTORE)
         return
     kept = lockfile.entries(text)
-    lost = [name for name in lockfile.entries(committed) if name not in kept and wanted(top, name)]
+    lost = [name for name in wanted(top, lockfile.entries(committed)) if name not in kept]
     if lost:
         yield Finding(f"dvc.lock lacks {len(lost)} stages of the last commit's, such as {lost[0]}", RESTORE)
 
@@ -58,16 +59,10 @@ def _problem(text: str) -> str:
     return ""
 
 
-def wanted(top: Path, stage: str) -> bool:
-    """Tell whether the stage is still one; its variant or policy may be gone from params.yaml."""
-    path = top / "params.yaml"
-    return wanted_by(path.read_text() if path.exists() else "", stage)
-
-
-def wanted_by(params: str, stage: str) -> bool:
-    """Tell whether this text of params.yaml names the stage's variant or policy, if it has any."""
-    kind, _, name = stage.partition("@")
-    if kind == "robustness":
-        listed = re.search(r"^champions:.*(?:\n[ \t-].*)*", params, re.M)
-        return listed is not None and re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", listed[0]) is not None
-    return not name or re.search(rf"^\s+{re.escape(name)}:", params, re.M) is not None
+def wanted(top: Path, stages: Iterable[str]) -> list[str]:
+    """Give those that params.yaml names; none where it cannot be read, which is told elsewhere."""
+    try:
+        params = named.read(top)
+    except UserError:
+        return []
+    return [stage for stage in stages if named.names(params, stage)]

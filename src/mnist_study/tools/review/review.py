@@ -1,6 +1,5 @@
 """Print what a branch changes against a base, as Markdown for a pull request."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,7 @@ def make(against: str, before: Revision, after: Revision) -> Review:
     from mnist_study.configure import build  # torch takes seconds to import
 
     configured = build.texts(build.read(PARAMS))
-    variants = json.loads(configured["plan.json"])["variants"]
-    reasons = stale.stale(dvc.status(), after.stages, configured, variants)
+    reasons = stale.stale(dvc.status(), after.stages, configured, after.params)
     judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))
     both = [name for name in after.variants if name in before.variants]
     changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]
@@ -44,7 +42,7 @@ def make(against: str, before: Revision, after: Revision) -> Review:
     return Review(
         against=against,
         stale=reasons,
-        following=stale.following(reasons, after.stages, variants),
+        following=stale.following(reasons, after.stages, after.params),
         unpushed=unpushed,
         parameters=comparison.parameters(before.params, after.params),
         added=described(after, before),

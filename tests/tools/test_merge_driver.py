@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.core.errors import UserError
 from mnist_study.tools import merge_driver
 from mnist_study.tools.doctor import record
 from mnist_study.tools.lockfile import HEAD, entries
@@ -124,6 +125,41 @@ def test_a_stage_that_both_sides_changed_is_a_conflict_and_the_others_are_merged
     assert repository.stages() == entries(lock(**START | {"train_a": "8", "train_new": "7"}))
 
 
+def test_without_the_driver_both_sides_additions_are_not_taken_for_one_stage(repository: Repository):
+    """Git marks lines: to keep one side, as for a stage that both changed, would lose the other side's stage."""
+    repository.git("config", "--unset", "merge.dvc.driver")
+    for side in ("theirs", "ours"):
+        repository.commit(side, {"dvc.lock": lock(**START | {f"train_{side}": "4"})})
+    assert merge(repository).returncode
+    text = (repository.folder / "dvc.lock").read_text()
+    assert "<<<<<<< HEAD\n  train@ours:\n" in text
+    (finding,) = record.check(repository.folder)
+    assert str(finding).startswith("WRONG dvc.lock is not merged: git marked lines, not stages; `git merge --abort`")
+    (repository.folder / "dvc.lock").write_text(text.replace("<<<<<<< HEAD", "<<<<<<< ours"))  # as git at other times
+    (finding,) = record.check(repository.folder)
+    assert "git marked lines, not stages" in finding.what
+    # As the doctor says.
+    repository.git("merge", "--abort")
+    repository.git("config", "merge.dvc.driver", DRIVER)
+    assert not merge(repository).returncode
+    assert {"train@ours", "train@theirs"} < {*repository.stages()}
+
+
+def test_what_is_not_merged_is_told_before_dvc_reads_it(repository: Repository):
+    repository.git("switch", "--quiet", "main")
+    repository.save({"params.yaml": PARAMS})
+    record.require_whole(repository.folder)
+    for side, value in (("theirs", "8"), ("ours", "9")):
+        changed = PARAMS.replace("b: {lr: 2}", f"b: {{lr: {value}}}")
+        repository.commit(side, {"dvc.lock": lock(**START | {"train_b": value}), "params.yaml": changed})
+    assert merge(repository).returncode
+    with pytest.raises(UserError) as told:
+        record.require_whole(repository.folder)
+    params, stages = str(told.value).splitlines()
+    assert params.startswith("params.yaml is not merged: conflicts that are marked: 1; decide on each")
+    assert stages.startswith("dvc.lock is not merged: both sides changed train@b; keep one side of each marked stage")
+
+
 @pytest.mark.parametrize("gone", ["theirs", "ours"])
 def test_removed_here_and_changed_there_is_a_conflict(repository: Repository, gone: str):
     without = {name: value for name, value in START.items() if name != "train_b"}
@@ -208,6 +244,18 @@ def test_keys_that_open_a_block_are_not_merged_by_key(repository: Repository):
     repository.save({"params.yaml": "v:\n  a:\n    lr: 1\n"})
     repository.commit("theirs", {"params.yaml": "v:\n  c:\n    lr: 1\n"})
     repository.commit("ours", {"params.yaml": "v:\n  b:\n    lr: 1\n"})
+    assert merge(repository).returncode
+    assert "<<<<<<< ours\n" in (repository.folder / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_keys_of_two_indentations_are_not_merged_by_key(repository: Repository, swapped: bool):
+    """Our new section would come between `a` and their new key of it."""
+    repository.git("switch", "--quiet", "main")
+    repository.save({"params.yaml": "a:\n  p: 1\n"})
+    for side, line in zip(("theirs", "ours") if swapped else ("ours", "theirs"), ("b: 2", "  q: 3"), strict=True):
+        repository.commit(side, {"params.yaml": f"a:\n  p: 1\n{line}\n"})
+    repository.git("switch", "--quiet", "ours")
     assert merge(repository).returncode
     assert "<<<<<<< ours\n" in (repository.folder / "params.yaml").read_text()
 

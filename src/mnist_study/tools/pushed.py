@@ -11,10 +11,9 @@ from pathlib import Path
 from mnist_study.core.errors import UserError
 from mnist_study.running.console import plain_errors
 from mnist_study.tools import dvc, git, lockfile, named
-from mnist_study.tools.doctor.objects import CACHE, MD5, STORE, UNSHARED
+from mnist_study.tools.doctor.objects import BUNDLED, CACHE, MD5, STORE, UNSHARED
 
 LOCK = Path("dvc.lock")
-BUNDLED = "bundled"
 CURE = "`dvc push`, then `git add .dvc/store` and commit"
 
 

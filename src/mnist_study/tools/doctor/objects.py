@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_study.tools import dvc, git, lockfile
@@ -10,6 +11,7 @@ from mnist_study.tools.doctor import record
 from mnist_study.tools.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
+BUNDLED = "bundled"  # the remote that is the store
 MD5 = Path("files/md5")
 UNSHARED = ("download", "report")  # stages: MNIST is never pushed, and git has the report
 RESTORE = "`dvc pull --allow-missing --force`, `dvc checkout --allow-missing --force --relink` and `dvc repro`"
@@ -56,6 +58,13 @@ def check_restorable(top: Path) -> Iterator[Finding]:
         cure = f"`git checkout -- {STORE}` where they were committed; else their author must run `dvc push` and commit"
         cure += f" {STORE}, or `dvc repro` makes them again"
         yield Finding(f"neither cache nor store has what these stages made: {shown(lost)}", cure)
+
+
+def warn(top: Path) -> Iterator[Finding]:
+    """Tell what a run makes again since nobody pushed it; of another remote or cache DVC alone knows what it has."""
+    for finding in check_restorable(top):
+        if finding.needs_a_hand and dvc.default_remote() in ("", BUNDLED) and not dvc.cache_folder():
+            yield replace(finding, needs_a_hand=False)
 
 
 def shown(stages: list[str]) -> str:

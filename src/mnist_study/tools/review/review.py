@@ -6,13 +6,14 @@ from typing import Any
 from mnist_study.core.errors import UserError
 from mnist_study.report.results.reference import read_published
 from mnist_study.tools import dvc, pushed
+from mnist_study.tools.doctor import record
+from mnist_study.tools.named import PARAMS
 from mnist_study.tools.review import comment, comparison, stale
 from mnist_study.tools.review.comment import Review
 from mnist_study.tools.review.judge import Judge, settle
 from mnist_study.tools.review.predictions import read_labels
 from mnist_study.tools.review.revision import Revision, branch_point
 
-PARAMS = Path("params.yaml")
 LABELS = Path("data/mnist/t10k-labels-idx1-ubyte")
 PUBLISHED = Path("reference/published.csv")
 
@@ -29,6 +30,7 @@ def make(against: str, before: Revision, after: Revision) -> Review:
     """Compare the working tree with a commit."""
     from mnist_study.configure import build  # torch takes seconds to import
 
+    record.require_whole(Path())
     configured = build.texts(build.read(PARAMS))
     reasons = stale.stale(dvc.status(), after.stages, configured, after.params)
     judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))

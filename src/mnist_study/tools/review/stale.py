@@ -9,6 +9,7 @@ from mnist_study.tools import named
 from mnist_study.tools.review.revision import outs
 
 BUILD = "build/"  # what `configure` writes
+POLICY_CHANGED = "its policy changed"
 IN_GIT = ("metrics", "reports")  # outs that git keeps
 
 Stages = dict[str, Any]
@@ -87,9 +88,9 @@ def _older(lock: Stages, written: dict[str, str]) -> Iterator[str]:
 
 def _words(stage: str, path: str) -> str:
     name = stage.partition("@")[2]
-    own = {f"{BUILD}recipes/{name}.json": "its recipe", f"{BUILD}policies/{name}.json": "its policy"}
+    own = {f"{BUILD}recipes/{name}.json": "its recipe changed", f"{BUILD}policies/{name}.json": POLICY_CHANGED}
     if path.startswith(BUILD):
-        return f"{own.get(path, f'`{path}`')} changed"
+        return own.get(path, f"`{path}` changed")
     return f"dvc.lock has an older `{path}`"
 
 

@@ -1,6 +1,7 @@
 """Merges by real git with the driver: of dvc.lock by stage, of JSON by key, of text where both sides add."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from mnist_study.core.errors import UserError
 from mnist_study.tools import merge_driver
 from mnist_study.tools.doctor import record
 from mnist_study.tools.lockfile import HEAD, entries
+from tests.support import ROOT
 
+PAGE = (ROOT / "docs/teams.md").read_text()
 DRIVER = f"'{sys.executable}' '{merge_driver.__file__}' --name %P --ours configure %O %A %B"
 ENTRY = """\
   {name}:
@@ -179,6 +182,50 @@ def test_both_sides_add_the_same_stage_otherwise(repository: Repository):
     done = merge(repository)
     assert done.returncode
     assert "both sides changed train@new" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "theirs", "go_on"),
+    [
+        (merge, "MERGE_HEAD", ("commit", "--no-edit")),
+        (rebase, "REBASE_HEAD", ("-c", "core.editor=true", "rebase", "--continue")),
+        (pick, "CHERRY_PICK_HEAD", ("-c", "core.editor=true", "cherry-pick", "--continue")),
+    ],
+)
+def test_a_conflict_is_ended_as_the_page_says(
+    repository: Repository,
+    how: Callable[[Repository], subprocess.CompletedProcess[str]],
+    theirs: str,
+    go_on: tuple[str, ...],
+):
+    """docs/teams.md: of the variant that both sides changed their record is taken, all others stay."""
+    assert theirs in PAGE
+    assert " ".join(word for word in go_on if word not in ("-c", "core.editor=true", "--no-edit")) in PAGE
+    repository.git("config", "merge.records.driver", DRIVER.replace("configure", "'*'"))
+    (repository.folder / ".gitattributes").write_text("dvc.lock merge=dvc\n*.json merge=records\n")
+    repository.git("switch", "--quiet", "main")
+    repository.save({"trained_on.json": json_text({"a": "0"})})
+    for side, value in (("theirs", "8"), ("ours", "9")):
+        records = json_text({"a": value, f"only {side}": value})
+        repository.commit(side, {"dvc.lock": lock(**START | {"train_a": value}), "trained_on.json": records})
+    assert how(repository).returncode
+    (finding,) = record.check(repository.folder)
+    assert "both sides changed train@a" in finding.what
+    path = repository.folder / "trained_on.json"
+    other = json.loads(repository.git("show", f"{theirs}:trained_on.json").stdout)
+    merged = json.loads(path.read_text())
+    assert {*merged} == {"a", "only ours", "only theirs"}
+    assert merged["a"] != other["a"]
+    path.write_text(json_text(merged | {"a": other["a"]}))
+    text = (repository.folder / "dvc.lock").read_text()
+    (repository.folder / "dvc.lock").write_text(
+        re.sub(r"<{7} ours\n.*?={7}\n(.*?)>{7} theirs\n", r"\1", text, flags=re.S)
+    )
+    repository.git("add", "dvc.lock", "trained_on.json")
+    repository.git(*go_on)
+    assert repository.git("status", "--porcelain").stdout == ""
+    assert other["a"] * 32 in repository.stages()["train@a"]
+    assert json.loads(path.read_text())["a"] == other["a"]
 
 
 def test_an_octopus_merges_nothing_by_halves(repository: Repository):

@@ -131,4 +131,8 @@ def test_a_removed_champion_and_a_removed_policy_are_no_stages_any_more():
     configured = CONFIGURED | {"policies/gone.json": "b"}
     assert stale({}, LOCK | left, configured, PARAMS) == {}
     assert following(["train@a"], LOCK | left, PARAMS) == ["evaluate@a", "report"]
-    assert [*stale({}, LOCK | left, configured, PARAMS | {"champions": ["a"]})] == ["robustness@a"]
+    champion = PARAMS | {"champions": ["a"]}
+    assert [*stale({}, LOCK | left, configured, champion)] == ["robustness@a"]
+    landed = {"robustness@a": stage({"models/a": "wa"}, {"results/robustness/a.json": "r"})}
+    assert stale({}, LOCK | landed, CONFIGURED, champion) == {}
+    assert following(["train@a"], LOCK | landed, champion) == ["evaluate@a", "robustness@a", "report"]

@@ -9,7 +9,8 @@ import pytest
 from mnist_study.configure.params import A_NAME
 from mnist_study.core.errors import UserError
 from mnist_study.report.results import trained_on
-from mnist_study.tools import rename
+from mnist_study.tools import dvc, rename
+from mnist_study.tools.lockfile import HEAD
 from tests.support.checkout import PARAMS
 
 OLD = "one_pool-b64-step-rotate"
@@ -49,6 +50,29 @@ def write(files: dict[Path, str]) -> None:
 
 def record(machine: str, results: str) -> dict[str, str]:
     return {"machine": machine, "results_md5": hashlib.md5(results.encode(), usedforsecurity=False).hexdigest()}
+
+
+def test_where_dvc_fails_all_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also build/, which `configure` has written for the new name by then."""
+    monkeypatch.chdir(tmp_path)
+    write({Path("params.yaml"): PARAMS, Path("dvc.lock"): HEAD})
+    monkeypatch.setattr(dvc, "status", lambda *_: {})
+    monkeypatch.setattr(rename, "_recipe_was_run", lambda _: True)
+    monkeypatch.setattr(rename, "_copy_results", lambda *_: None)
+    called: list[str] = []
+
+    def call(*words: str) -> int:
+        called.append(words[0])
+        Path("dvc.lock").write_text("of the new name")
+        return int(words[0] == "commit")
+
+    monkeypatch.setattr(dvc, "call", call)
+    with pytest.raises(
+        UserError, match=r"dvc commit --force train@new evaluate@new: failed; params\.yaml and dvc\.lock"
+    ):
+        rename.rename(OLD, "new")
+    assert called == ["repro", "commit", "checkout"]
+    assert Path("params.yaml").read_text() == PARAMS
 
 
 @pytest.mark.parametrize("new", ["a: b", "x{", "mine]", "", "a\\1", "a\nb", "2nd"])

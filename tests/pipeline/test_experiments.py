@@ -1,5 +1,6 @@
 """docs/experiments.md, done on the tiny pipeline by real DVC: its commands work, and what comes looks as it quotes."""
 
+import json
 import re
 import shutil
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.tools.review.comparison import flat
 from tests.support import ROOT
 from tests.support.checkout import Checkout
 
@@ -69,6 +71,12 @@ def metrics(lines: list[str]) -> set[tuple[str, ...]]:
     return {tuple(line.split()[:2]) for line in lines if line.startswith("metrics/")}
 
 
+def known(checkout: Checkout) -> set[str]:
+    """The metrics that there are; what the page quotes must be among them, changed or not."""
+    files = (json.loads((checkout.folder / f"metrics/{name}.json").read_text()) for name in ("variants", "summary"))
+    return {key for file in files for key in flat(file)}
+
+
 def stages(lines: list[str]) -> list[str]:
     """The stages that ran or came from the cache, and which of the two."""
     return [line for line in lines if re.match(r"Running stage|Stage .* is cached", line)]
@@ -91,6 +99,7 @@ def follow(checkout: Checkout, step: Step) -> list[str]:
         # Their order is DVC's whim, and an accuracy of few images may be the same as before.
         assert metrics(output) <= metrics(step.quoted), all_of_it
         assert bool(metrics(output)) == bool(metrics(step.quoted)), all_of_it
+        assert {name for _, name in metrics(step.quoted)} <= known(checkout), step.quoted
     return output
 
 

@@ -1,9 +1,13 @@
 """Two branches that change variants each are merged by git: nothing is trained, and all is as if done in one go."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mnist_study.tools.lockfile import entries
 from tests.pipeline.test_review import clone
+from tests.support import ROOT
 from tests.support.checkout import PARAMS, Checkout, write_copy
 from tests.support.tiny import write_tiny_mnist
 
@@ -16,6 +20,7 @@ LINES = {
 }
 CHANGED = ONE.replace("batch_size: 64", "batch_size: 32")
 WRITTEN = ("metrics", "reports")
+STUDY = PARAMS.replace("champions: []", "champions: [two_pool-b64-step-rotate]")  # whose robustness is a stage, too
 
 
 def contents(checkout: Checkout, folder: str) -> dict[str, bytes]:
@@ -42,21 +47,22 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, Checkout
     work.mkdir()
     write_copy(work, mnist)
     here = Checkout(work, mnist)
+    (work / "params.yaml").write_text(STUDY)
     here.run("git", "init", "--quiet", "--initial-branch", "main")
     run_all(here)
     here.run("git", "switch", "--quiet", "--create", "theirs")
-    (work / "params.yaml").write_text(PARAMS.replace(ONE, CHANGED + LINES["theirs"]))
+    (work / "params.yaml").write_text(STUDY.replace(ONE, CHANGED + LINES["theirs"]))
     run_all(here)
     here.run("git", "switch", "--quiet", "--create", "ours", "main")
     here.run("dvc", "checkout", "--quiet")
-    (work / "params.yaml").write_text(PARAMS + LINES["mine"])
+    (work / "params.yaml").write_text(STUDY + LINES["mine"])
     run_all(here)
 
     # In one go, with neither cache nor results of the others.
     whole = Checkout(folder / "whole", mnist)
     whole.folder.mkdir()
     write_copy(whole.folder, mnist)
-    (whole.folder / "params.yaml").write_text(PARAMS.replace(ONE, CHANGED) + LINES["mine"] + LINES["theirs"])
+    (whole.folder / "params.yaml").write_text(STUDY.replace(ONE, CHANGED) + LINES["mine"] + LINES["theirs"])
     whole.run("git", "init", "--quiet")
     whole.run("git", "add", "--all")
     whole.repro()
@@ -69,10 +75,16 @@ def merged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, Checkout
 
 
 def test_the_merge_has_no_conflict_and_nothing_is_trained(merged: tuple[Checkout, Checkout, str]):
+    """As docs/teams.md says; what it pushes is all that a clone needs."""
     checkout, _, _ = merged
     assert checkout.git_status() == ""
-    checkout.run("dvc", "pull", "--quiet", "--allow-missing", "--force")
-    ran = checkout.repro()
+    block = re.findall(r"^## Merge\n\n```\n(.*?)^```$", (ROOT / "docs/teams.md").read_text(), re.M | re.S)[0]
+    setup, merge, repro, *keep = block.splitlines()
+    assert (setup.split()[:2], merge.split()[:2]) == (["make", "setup"], ["git", "merge"])
+    said = checkout.run("bash", "-c", repro).stdout
+    for line in keep:
+        checkout.run("bash", "-c", line)
+    ran = re.findall(r"Running stage '([^']+)'", said)
     assert set(ran) <= {"configure", "download", "transforms@rotate", "report"}
     assert "report" in ran
 
@@ -91,3 +103,13 @@ def test_the_processors_of_both_sides_are_kept(merged: tuple[Checkout, Checkout,
     text = (merged[0].folder / "metrics/trained_on.json").read_text()
     assert '"mine"' in text
     assert '"theirs"' in text
+
+
+def test_a_fresh_clone_of_the_merge_has_nothing_stale_and_all_is_pushed(
+    merged: tuple[Checkout, Checkout, str], tmp_path: Path
+):
+    merge = merged[0]
+    there = clone(merge.folder, tmp_path / "clone", "ours", merge.mnist)
+    done = there.run("make", "--silent", "review", "BASE=origin/ours", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No stage is stale" in done.stdout

@@ -1,5 +1,6 @@
 """Git: commits, branches, merges, what is shared, a new clone."""
 
+import json
 import re
 
 from tests.random_days.day import Day, do, new_clone
@@ -71,10 +72,10 @@ def _merge(day: Day, other: str) -> str:
         if side == "abort":
             do(day.here, "git", "merge", "--abort")
         else:
+            if side == "theirs":
+                _take_their_records(day.here)
             for name in unmerged:
                 _keep(day.here, name, side)
-            if side == "theirs":
-                do(day.here, "git", "checkout", "MERGE_HEAD", "--", "metrics/trained_on.json")
             do(day.here, "git", "commit", "--quiet", "--no-edit")
     do(day.here, "dvc", "pull", "--quiet", "--allow-missing", "--force")
     return came if unmerged or "up to date" not in said.lower() else "nothing new"
@@ -85,6 +86,18 @@ def _keep(here: Checkout, name: str, side: str) -> None:
     if path.exists():
         path.write_text(HUNK.sub(lambda hunk: hunk[side], path.read_text()))
     do(here, "git", "add", "--all", "--", name)
+
+
+def _take_their_records(here: Checkout) -> None:
+    """Put their entry of each variant that dvc.lock marks into metrics/trained_on.json."""
+    path, marked = here.folder / "metrics/trained_on.json", HUNK.finditer((here.folder / "dvc.lock").read_text())
+    names = {name for hunk in marked for name in re.findall(r"^  train@(.+):$", hunk[0], re.M)}
+    ours = json.loads(path.read_text()) if path.exists() else {}
+    theirs = json.loads(here.run("git", "show", "MERGE_HEAD:metrics/trained_on.json").stdout)
+    entries = {name: entry for name, entry in ours.items() if name not in names}
+    entries |= {name: entry for name, entry in theirs.items() if name in names}
+    path.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
+    do(here, "git", "add", "metrics/trained_on.json")
 
 
 def switch(day: Day) -> str:

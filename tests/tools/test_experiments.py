@@ -40,6 +40,7 @@ def test_only_what_changed_has_a_row():
                 hotter=before | {name: metrics(99.25)},
                 mine=before | {"mine": metrics(98.5)},
                 same=before,
+                smaller={each: metrics(99.0) for each in PUBLISHED if each != name},
                 waiting="queued",
             )
         )
@@ -48,6 +49,7 @@ def test_only_what_changed_has_a_row():
         ("hotter", name),
         ("mine", "mine"),
         ("same", "(no result changed)"),
+        ("smaller", f"{name} (removed)"),
         ("waiting", "(queued)"),
     ]
     assert found[0][2]["change"] == pytest.approx(0.25)

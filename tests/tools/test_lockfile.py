@@ -31,6 +31,13 @@ def test_new_entries_of_the_lock_get_the_order_of_repro_and_old_ones_stay():
     assert ordered(lock([*new, "report"]), "", ["a", "b", "c"]) == lock([*expected, "report"])
 
 
+def test_the_champions_of_an_earlier_run_come_behind_all_evaluations():
+    """As in a second `make study` before a commit."""
+    first = ["train@a", "train@b", "evaluate@a", "evaluate@b", "robustness@b", "robustness@a", "report"]
+    expected = ["train@a", "train@b", "train@c", "evaluate@a", "evaluate@b", "evaluate@c", *first[-3:]]
+    assert ordered(lock([*first, "train@c", "evaluate@c"]), "", ["a", "b", "c"]) == lock(expected)
+
+
 @pytest.mark.parametrize("text", ["", lock("ba") + "datasets: []\n", "# mine\n" + lock("ba")])
 def test_a_lock_with_anything_else_in_it_stays_as_it_is(text: str):
     assert ordered(text, "", ["a", "b"]) == text

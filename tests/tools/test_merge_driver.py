@@ -1,6 +1,7 @@
 """Merges by real git with the driver: of dvc.lock by stage, of JSON by key, of text where both sides add."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from mnist_study.core.errors import UserError
 from mnist_study.tools import merge_driver
 from mnist_study.tools.doctor import record
 from mnist_study.tools.lockfile import HEAD, entries
+from tests.support import ROOT
 
+PAGE = (ROOT / "docs/teams.md").read_text()
 DRIVER = f"'{sys.executable}' '{merge_driver.__file__}' --name %P --ours configure %O %A %B"
 ENTRY = """\
   {name}:
@@ -124,6 +128,41 @@ def test_a_stage_that_both_sides_changed_is_a_conflict_and_the_others_are_merged
     assert repository.stages() == entries(lock(**START | {"train_a": "8", "train_new": "7"}))
 
 
+def test_without_the_driver_both_sides_additions_are_not_taken_for_one_stage(repository: Repository):
+    """Git marks lines: to keep one side, as for a stage that both changed, would lose the other side's stage."""
+    repository.git("config", "--unset", "merge.dvc.driver")
+    for side in ("theirs", "ours"):
+        repository.commit(side, {"dvc.lock": lock(**START | {f"train_{side}": "4"})})
+    assert merge(repository).returncode
+    text = (repository.folder / "dvc.lock").read_text()
+    assert "<<<<<<< HEAD\n  train@ours:\n" in text
+    (finding,) = record.check(repository.folder)
+    assert str(finding).startswith("WRONG dvc.lock is not merged: git marked lines, not stages; `git merge --abort`")
+    (repository.folder / "dvc.lock").write_text(text.replace("<<<<<<< HEAD", "<<<<<<< ours"))  # as git at other times
+    (finding,) = record.check(repository.folder)
+    assert "git marked lines, not stages" in finding.what
+    # As the doctor says.
+    repository.git("merge", "--abort")
+    repository.git("config", "merge.dvc.driver", DRIVER)
+    assert not merge(repository).returncode
+    assert {"train@ours", "train@theirs"} < {*repository.stages()}
+
+
+def test_what_is_not_merged_is_told_before_dvc_reads_it(repository: Repository):
+    repository.git("switch", "--quiet", "main")
+    repository.save({"params.yaml": PARAMS})
+    record.require_whole(repository.folder)
+    for side, value in (("theirs", "8"), ("ours", "9")):
+        changed = PARAMS.replace("b: {lr: 2}", f"b: {{lr: {value}}}")
+        repository.commit(side, {"dvc.lock": lock(**START | {"train_b": value}), "params.yaml": changed})
+    assert merge(repository).returncode
+    with pytest.raises(UserError) as told:
+        record.require_whole(repository.folder)
+    params, stages = str(told.value).splitlines()
+    assert params.startswith("params.yaml is not merged: conflicts that are marked: 1; decide on each")
+    assert stages.startswith("dvc.lock is not merged: both sides changed train@b; keep one side of each marked stage")
+
+
 @pytest.mark.parametrize("gone", ["theirs", "ours"])
 def test_removed_here_and_changed_there_is_a_conflict(repository: Repository, gone: str):
     without = {name: value for name, value in START.items() if name != "train_b"}
@@ -143,6 +182,50 @@ def test_both_sides_add_the_same_stage_otherwise(repository: Repository):
     done = merge(repository)
     assert done.returncode
     assert "both sides changed train@new" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "theirs", "go_on"),
+    [
+        (merge, "MERGE_HEAD", ("commit", "--no-edit")),
+        (rebase, "REBASE_HEAD", ("-c", "core.editor=true", "rebase", "--continue")),
+        (pick, "CHERRY_PICK_HEAD", ("-c", "core.editor=true", "cherry-pick", "--continue")),
+    ],
+)
+def test_a_conflict_is_ended_as_the_page_says(
+    repository: Repository,
+    how: Callable[[Repository], subprocess.CompletedProcess[str]],
+    theirs: str,
+    go_on: tuple[str, ...],
+):
+    """docs/teams.md: of the variant that both sides changed their record is taken, all others stay."""
+    assert theirs in PAGE
+    assert " ".join(word for word in go_on if word not in ("-c", "core.editor=true", "--no-edit")) in PAGE
+    repository.git("config", "merge.records.driver", DRIVER.replace("configure", "'*'"))
+    (repository.folder / ".gitattributes").write_text("dvc.lock merge=dvc\n*.json merge=records\n")
+    repository.git("switch", "--quiet", "main")
+    repository.save({"trained_on.json": json_text({"a": "0"})})
+    for side, value in (("theirs", "8"), ("ours", "9")):
+        records = json_text({"a": value, f"only {side}": value})
+        repository.commit(side, {"dvc.lock": lock(**START | {"train_a": value}), "trained_on.json": records})
+    assert how(repository).returncode
+    (finding,) = record.check(repository.folder)
+    assert "both sides changed train@a" in finding.what
+    path = repository.folder / "trained_on.json"
+    other = json.loads(repository.git("show", f"{theirs}:trained_on.json").stdout)
+    merged = json.loads(path.read_text())
+    assert {*merged} == {"a", "only ours", "only theirs"}
+    assert merged["a"] != other["a"]
+    path.write_text(json_text(merged | {"a": other["a"]}))
+    text = (repository.folder / "dvc.lock").read_text()
+    (repository.folder / "dvc.lock").write_text(
+        re.sub(r"<{7} ours\n.*?={7}\n(.*?)>{7} theirs\n", r"\1", text, flags=re.S)
+    )
+    repository.git("add", "dvc.lock", "trained_on.json")
+    repository.git(*go_on)
+    assert repository.git("status", "--porcelain").stdout == ""
+    assert other["a"] * 32 in repository.stages()["train@a"]
+    assert json.loads(path.read_text())["a"] == other["a"]
 
 
 def test_an_octopus_merges_nothing_by_halves(repository: Repository):
@@ -208,6 +291,18 @@ def test_keys_that_open_a_block_are_not_merged_by_key(repository: Repository):
     repository.save({"params.yaml": "v:\n  a:\n    lr: 1\n"})
     repository.commit("theirs", {"params.yaml": "v:\n  c:\n    lr: 1\n"})
     repository.commit("ours", {"params.yaml": "v:\n  b:\n    lr: 1\n"})
+    assert merge(repository).returncode
+    assert "<<<<<<< ours\n" in (repository.folder / "params.yaml").read_text()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_keys_of_two_indentations_are_not_merged_by_key(repository: Repository, swapped: bool):
+    """Our new section would come between `a` and their new key of it."""
+    repository.git("switch", "--quiet", "main")
+    repository.save({"params.yaml": "a:\n  p: 1\n"})
+    for side, line in zip(("theirs", "ours") if swapped else ("ours", "theirs"), ("b: 2", "  q: 3"), strict=True):
+        repository.commit(side, {"params.yaml": f"a:\n  p: 1\n{line}\n"})
+    repository.git("switch", "--quiet", "ours")
     assert merge(repository).returncode
     assert "<<<<<<< ours\n" in (repository.folder / "params.yaml").read_text()
 

@@ -77,6 +77,19 @@ def test_who_committed_the_entry_is_named(git: Git, capsys: pytest.CaptureFixtur
     assert str(finding).startswith("note  not pushed: what train@x made; `dvc push`")
 
 
+def test_the_turn_is_that_of_who_committed_what_is_missing(git: Git):
+    """Of a stage with several outs, one of which somebody else changed last, in a new commit."""
+    git("add", "dvc.lock")
+    git("commit", "--quiet", "--message", "all pushed")
+    for md5, text in ((FOLDER, json.dumps([{"md5": LISTED, "relpath": "seed-0"}])), (LISTED, "")):
+        put(".dvc/store", md5, text)
+    git("add", "--force", ".dvc/store")
+    changed = Path("dvc.lock").read_text().replace(FILE, "4" * 32)
+    Path("dvc.lock").write_text(changed)
+    git("-c", "user.name=Bob", "commit", "--quiet", "--all", "--message", "forgot to push")
+    assert pushed.unpushed() == {"train@x": "Bob"}
+
+
 def test_the_hook_looks_at_what_is_committed(git: Git):
     for md5, text in ((FOLDER, "[]"), (FILE, ""), (LISTED, "")):
         put(".dvc/store", md5, text)

@@ -118,6 +118,35 @@ def test_what_nothing_names_is_listed_then_deleted(git: Git, capsys: pytest.Capt
     assert Path("dvc.lock").read_text() == HEAD + entry("kept")
 
 
+@pytest.mark.parametrize("params", ['variants: {"kept": {}}\n', "variants:\n  kept : {}\n"])
+def test_what_params_name_in_another_style_is_kept(git: Git, params: str):
+    Path("params.yaml").write_text(params)
+    git("commit", "--all", "--message", "another style")
+    tidy(delete=True)
+    assert held("kept") == [True, True]
+    assert Path("dvc.lock").read_text() == HEAD + entry("kept")
+
+
+def test_a_policy_of_the_same_name_keeps_no_variant(git: Git, capsys: pytest.CaptureFixture[str]):
+    study("kept", "other")
+    Path("params.yaml").write_text("augmentations:\n  other: {}\nvariants:\n  kept: {}\n")
+    tidy(delete=False)
+    assert "entries that params.yaml does not name: train@other\n" in capsys.readouterr().out
+
+
+def test_of_a_branch_whose_params_cannot_be_read_all_counts(git: Git):
+    git("switch", "--create", "other")
+    study("kept", "other")
+    Path("params.yaml").write_text("variants: {\n")
+    git("add", "--all")
+    git("commit", "--message", "no YAML")
+    git("switch", "main")
+    study("kept", "other")
+    study("kept")
+    tidy(delete=True)
+    assert held("other") == [True, True]
+
+
 def test_a_folders_list_that_only_git_has_is_read_there(git: Git):
     """The cache is empty but for one object, and the store was not restored: its branch's commit has the list."""
     named_by(git, "branch")

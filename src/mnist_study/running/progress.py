@@ -124,7 +124,7 @@ class Display:
 
     def write_pace(self) -> None:
         """Keep the images per second of all seeds together beside the status file, for `mnist-study plan`."""
-        kind = {"architecture": self.recipe.architecture, "engine": self.recipe.engine, "device": self.recipe.device}
+        kind = {name: getattr(self.recipe, name) for name in ("architecture", "model", "engine", "device")}
         pace = kind | {"images_per_second": round(self.pace.rate(*self.pace.done), 1)}
         with suppress(OSError):
             files.write(self.status.with_suffix(PACE), json.dumps(pace).encode())

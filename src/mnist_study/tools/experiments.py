@@ -36,7 +36,9 @@ def rows(commits: Iterable[dict[str, Any]]) -> Iterator[Row]:
                 old = before.get(variant)
                 change = {"change": now["test_accuracy"] - old["test_accuracy"]} if old else {}
                 yield name, variant, now | change
-            if not changed:
+            gone = [variant for variant in before if after and variant not in after]
+            yield from ((name, f"{variant} (removed)", {}) for variant in gone)
+            if not changed and not gone:
                 state = (experiment["executor"] or {}).get("state", "failed")
                 yield name, "(no result changed)" if after else f"({state})", {}
 

@@ -11,7 +11,7 @@ from mnist_study.tools import git
 HEAD = "schema: '2.0'\nstages:\n"
 ENTRY = re.compile(r"^  (\S.*):\n(?:   .*\n)+", re.M)
 OUT = re.compile(r"^    - path: (.*)\n      hash: md5\n      md5: ([0-9a-f]{32}(?:\.dir)?)$", re.M)
-LAST = ("train", "evaluate", "report")  # all other stages come before these, and one after another
+LAST = ("train", "evaluate", "robustness", "report")  # all other stages come before these, and one after another
 
 
 def entries(text: str) -> dict[str, str]:
@@ -62,6 +62,8 @@ def ordered(text: str, committed: str, variants: Sequence[str]) -> str:
         kind, _, variant = name.partition("@")
         if name in old or kind not in LAST:
             return -1, 0
+        if kind == "robustness":  # one after another, by DVC: in order already
+            return LAST.index(kind), 0
         return LAST.index(kind), variants.index(variant) if variant in variants else -1
 
     if text != HEAD + "".join(found.values()):

@@ -23,7 +23,7 @@ from pathlib import Path
 HEAD = re.compile(r"(schema: .*\n)?stages:\n")
 ENTRY = re.compile(r"^  (\S.*):\n(?:   .*\n)+", re.M)  # a stage in dvc.lock, at the indentation that DVC writes
 HUNK = re.compile(r"^<{7} ours\n(.*?)^\|{7} base\n(.*?)^={7}\n(.*?)^>{7} theirs\n", re.M | re.S)
-KEYED = re.compile(r"(?P<indentation> *)(?P<key>#.*|[\w.+-]+(?=: +[^\s|>&*])).*(?<![,{[])\n")  # its value is whole
+KEYED = re.compile(r" *(?P<key>#.*|[\w.+-]+(?=: +[^\s|>&*])).*(?<![,{[])\n")  # its value is whole
 Parts = dict[str, str]
 Merged = tuple[str, list[str]]  # a text, and its conflicts
 
@@ -86,7 +86,9 @@ def merge_text(base: Path, ours: Path, theirs: Path, *, by_key: bool) -> Merged:
     def merged(hunk: re.Match[str]) -> str:
         nonlocal left
         base, ours, theirs = (_by_key(hunk[side]) for side in (2, 1, 3))
-        if by_key and base is not None and ours is not None and theirs is not None:
+        lines = (hunk[1] + hunk[2] + hunk[3]).splitlines()
+        alike = len({len(line) - len(line.lstrip(" ")) for line in lines}) <= 1
+        if by_key and alike and base is not None and ours is not None and theirs is not None:
             parts, conflicts = three_way(base, ours, theirs, [])
             if not conflicts:
                 return "".join(parts.values())
@@ -115,12 +117,11 @@ def three_way(base: Parts, ours: Parts, theirs: Parts, preferred: list[str]) -> 
 
 
 def _by_key(lines: str) -> Parts | None:
-    """Give the lines by key, a comment by its text; None where they are anything else, or not of one indentation."""
+    """Give the lines by key, a comment by its text; None where they are anything else."""
     found = [KEYED.fullmatch(line) for line in lines.splitlines(keepends=True)]
     by_key = {each["key"]: each[0] for each in found if each}
-    alike = len({each["indentation"] for each in found if each}) <= 1
     whole = all(lines.count(opening) == lines.count(closing) for opening, closing in ("{}", "[]"))
-    return by_key if alike and whole and len(by_key) == len(found) else None
+    return by_key if whole and len(by_key) == len(found) else None
 
 
 def _order(ours: list[str], theirs: list[str]) -> list[str]:

@@ -10,33 +10,33 @@ from pathlib import Path
 
 from mnist_study.core.errors import UserError
 from mnist_study.running.console import plain_errors
-from mnist_study.tools import dvc, git, lockfile
-from mnist_study.tools.doctor.objects import CACHE, MD5, STORE
-from mnist_study.tools.doctor.record import wanted as wanted_stage
+from mnist_study.tools import dvc, git, lockfile, named
+from mnist_study.tools.doctor.objects import BUNDLED, CACHE, MD5, STORE, UNSHARED
 
 LOCK = Path("dvc.lock")
-BUNDLED = "bundled"
-UNSHARED = ("download", "report")  # MNIST is never pushed, and git has the report
 CURE = "`dvc push`, then `git add .dvc/store` and commit"
 
 
 def unpushed(*, committed: bool = False) -> dict[str, str]:
-    """Give the stages whose outs a clone could not restore, each with the author of its entry in dvc.lock.
+    """Give the stages whose outs a clone could not restore, each with who committed the first such out to dvc.lock.
 
     `committed`: as the last commit has dvc.lock and the store, not as they will be with the next. Raises UserError
-    where the default remote does not answer.
+    where the default remote does not answer, and where params.yaml cannot be read.
     """
     written = LOCK.read_text(errors="replace") if LOCK.exists() else ""
     stages = lockfile.outs(lockfile.committed(LOCK) if committed else written)
+    params = named.read(Path())
     wanted = {
-        stage: {each for _, md5 in outs for each in _objects(md5)}
+        stage: {md5: _objects(md5) for _, md5 in outs}
         for stage, outs in stages.items()
-        if stage not in UNSHARED and wanted_stage(Path(), stage)
+        if stage not in UNSHARED and named.names(params, stage)
     }
-    missing = {md5 for objects in wanted.values() for md5 in objects} - in_git(committed=committed)
+    missing = {each for outs in wanted.values() for objects in outs.values() for each in objects}
+    missing -= in_git(committed=committed)
     if missing and (remote := dvc.default_remote()) not in ("", BUNDLED):
         missing -= dvc.held(remote, missing)
-    return {stage: _author(stages[stage][0][1]) for stage, objects in wanted.items() if objects & missing}
+    lost = {stage: [md5 for md5, objects in outs.items() if missing & {*objects}] for stage, outs in wanted.items()}
+    return {stage: _author(outs[0]) for stage, outs in lost.items() if outs}
 
 
 def in_git(*, committed: bool) -> set[str]:

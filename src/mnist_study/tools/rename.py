@@ -5,19 +5,20 @@ Its recipe and its results hold its name, so DVC alone would train it again. Its
 
 import hashlib
 import json
-import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
 from mnist_study.configure import build
+from mnist_study.configure.params import A_NAME, NAME
 from mnist_study.core import files
 from mnist_study.core.errors import UserError
+from mnist_study.report.results import trained_on
 from mnist_study.tools import dvc, lockfile
+from mnist_study.tools.named import PARAMS
 
-PARAMS, LOCK, RECIPES = Path("params.yaml"), Path("dvc.lock"), Path("build/recipes")
+LOCK, RECIPES = Path("dvc.lock"), Path("build/recipes")
 TRAINING, EVALUATION, PREDICTIONS = (Path("results") / kind for kind in ("training", "evaluation", "predictions"))
 MODELS, KEPT, RECORDED = Path("models"), Path("metrics/trained_on.json"), Path("build/trained_on")
 
@@ -47,6 +48,7 @@ def rename(old: str, new: str) -> None:
         files.write(PARAMS, before.encode())
         files.write(LOCK, lock)
         _remove_results(new)
+        dvc.call("checkout", "configure", "--force", "--quiet")  # build/, as dvc.lock has it
         raise
     found = lockfile.read(LOCK)
     taken = {f"{kind}@{old}": f"{kind}@{new}" for kind in ("train", "evaluate")}
@@ -65,17 +67,16 @@ def renamed(text: str, old: str, new: str) -> str:
         raise UserError(f"{PARAMS}: variants: there is no {old!r}; there are {', '.join(variants)}")
     if new in variants:
         raise UserError(f"{PARAMS}: variants.{new}: there is such a variant already")
-    number, column = YAML().load(text)["variants"].lc.key(old)
-    lines = text.splitlines(keepends=True)
-    lines[number] = lines[number][:column] + lines[number][column:].replace(old, new, 1)
-    lines = [_with_champion(line, old, new) for line in lines]
+    if not NAME.fullmatch(new):
+        raise UserError(f"{PARAMS}: variants: {new!r} given; {A_NAME}")
+    content, lines = YAML().load(text), text.splitlines(keepends=True)
+    champions = content["champions"]
+    places = [content["variants"].lc.key(old)]
+    places += [champions.lc.item(number) for number, name in enumerate(champions) if name == old]
+    for number, column in sorted(places, reverse=True):
+        lines[number] = lines[number][:column] + lines[number][column:].replace(old, new, 1)
     build.check(YAML(typ="safe", pure=True).load("".join(lines)), PARAMS.name)
     return "".join(lines)
-
-
-def _with_champion(line: str, old: str, new: str) -> str:
-    """Rename it in the list `champions`, which stands in one line."""
-    return re.sub(rf"(?<![\w-]){re.escape(old)}(?![\w-])", new, line) if line.startswith("champions:") else line
 
 
 def _recipe_was_run(name: str) -> bool:
@@ -91,27 +92,9 @@ def _copy_results(old: str, new: str) -> None:
     for folder in (TRAINING, EVALUATION):
         text = (folder / f"{old}.json").read_text()
         files.write(folder / f"{new}.json", text.replace(f'"variant": "{old}"', f'"variant": "{new}"').encode())
-    if entry := _record(old):
-        entry["results_md5"] = _md5(TRAINING / f"{new}.json")
-        files.write(RECORDED / f"{new}.json", json.dumps(entry).encode())
-
-
-def _record(name: str) -> dict[str, Any] | None:
-    """Give what the variant's results were trained on; None where only that of other results is known."""
-    found = [_object(KEPT).get(name), _object(RECORDED / f"{name}.json")]
-    valid = (each for each in found if each and each.get("results_md5") == _md5(TRAINING / f"{name}.json"))
-    return next(valid, None)
-
-
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error}); mend or delete it") from None
-
-
-def _md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    if entry := trained_on.valid(trained_on.read(KEPT), old, recorded=RECORDED, training=TRAINING):
+        results = hashlib.md5((TRAINING / f"{new}.json").read_bytes(), usedforsecurity=False).hexdigest()
+        files.write(RECORDED / f"{new}.json", json.dumps(entry | {"results_md5": results}).encode())
 
 
 def _remove_results(name: str) -> None:

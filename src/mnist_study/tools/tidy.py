@@ -5,31 +5,33 @@
 
 import json
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mnist_study.core import files
 from mnist_study.core.errors import UserError
-from mnist_study.tools import dvc, git, lockfile
+from mnist_study.tools import dvc, git, lockfile, named
 from mnist_study.tools.doctor.objects import CACHE, MD5, STORE
-from mnist_study.tools.doctor.record import wanted_by
+from mnist_study.tools.named import PARAMS
 
-LOCK, PARAMS = Path("dvc.lock"), Path("params.yaml")
+LOCK = Path("dvc.lock")
 NAMED = re.compile(r"\bmd5: ([0-9a-f]{32}(?:\.dir)?)$", re.M)
 
 
 def tidy(*, delete: bool) -> None:
     """Print what no variant, branch, tag, stash or experiment names; delete it only where told to.
 
-    Raises UserError where params.yaml is missing or dvc.lock is damaged, and where DVC runs: nothing names yet what it
-    makes.
+    Raises UserError where params.yaml is missing or unreadable or dvc.lock is damaged, and where DVC runs: nothing
+    names yet what it makes.
     """
     if pids := dvc.running(Path()):
         raise UserError(f"DVC runs here (process {pids[0]}); run this again when that has ended")
     if not PARAMS.exists():
         raise UserError(f"{PARAMS}: missing; `git checkout -- {PARAMS}` restores the last commit's")
-    entries, params = lockfile.read(LOCK), PARAMS.read_text()
-    gone = [name for name in entries if not wanted_by(params, name)]
+    entries, params = lockfile.read(LOCK), named.read(Path())
+    gone = [name for name in entries if not named.names(params, name)]
     text = current("".join(entries.values()), params)
     kept = needed(text, "HEAD") | needed_in_git()
     unused = {root: [path for path in _objects(root) if _md5(path) not in kept] for root in (STORE, CACHE)}
@@ -49,9 +51,9 @@ def tidy(*, delete: bool) -> None:
     print(f"Deleted. Commit dvc.lock and {STORE}.")
 
 
-def current(lock: str, params: str) -> str:
-    """Give the text of a dvc.lock without the entries whose variant or policy its params.yaml does not name."""
-    return lockfile.ENTRY.sub(lambda found: found[0] if wanted_by(params, found[1]) else "", lock)
+def current(lock: str, params: Mapping[str, Any]) -> str:
+    """Give the text of a dvc.lock without the entries that its params.yaml does not name."""
+    return lockfile.ENTRY.sub(lambda found: found[0] if named.names(params, found[1]) else "", lock)
 
 
 def needed_in_git() -> set[str]:
@@ -61,7 +63,9 @@ def needed_in_git() -> set[str]:
     found = set()
     for commit in dict.fromkeys(commits):
         lock, params = (git.answer("show", f"{commit}:./{path}") for path in (LOCK, PARAMS))
-        found |= needed(current(lock, params) if params else lock, commit)
+        with suppress(UserError):  # of a params.yaml that is no YAML, all entries count
+            lock = current(lock, named.parse(params)) if params else lock
+        found |= needed(lock, commit)
     return found
 
 

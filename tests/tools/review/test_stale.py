@@ -16,6 +16,7 @@ def stage(deps: dict[str, str], outs: dict[str, str]) -> dict[str, Any]:
 
 
 A, B, D, S = (md5(text.encode(), usedforsecurity=False).hexdigest() for text in "abds")
+PARAMS = {"variants": {"a": {}, "b": {}}, "augmentations": {"x": {}}, "champions": []}
 OF_BOTH = "473a9ee7c2b218273ff026ae7693272e.dir"  # what DVC 3.67.1 gave for a folder of these two files
 CONFIGURED = {"data.json": "d", "plan.json": "s", "recipes/a.json": "a", "recipes/b.json": "b"}
 LOCK = {
@@ -83,7 +84,7 @@ def changed(**stages: list[Any]) -> dict[str, Any]:
 def test_what_dvc_says_counts_where_it_is_not_about_missing_data(
     status: dict[str, Any], expected: dict[str, list[str]]
 ):
-    assert stale(status, LOCK, CONFIGURED, ["a", "b"]) == expected
+    assert stale(status, LOCK, CONFIGURED, PARAMS) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_what_configure_would_write_counts(files: dict[str, str], expected: dict
     """Whatever `dvc status` says, which sees what was written last."""
     policy = stage({"build/policies/x.json": A}, {"data/transforms/x.json": "x"})
     configured = CONFIGURED | {"policies/x.json": "a"}
-    assert stale({}, LOCK | {"transforms@x": policy}, configured | files, ["a", "b"]) == expected
+    assert stale({}, LOCK | {"transforms@x": policy}, configured | files, PARAMS) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,11 +112,27 @@ def test_what_configure_would_write_counts(files: dict[str, str], expected: dict
 )
 def test_a_lock_that_was_committed_halfway_is_stale_without_any_data(name: str, out: str, reader: str, older: str):
     lock = LOCK | {name: stage({dep["path"]: dep["md5"] for dep in LOCK[name]["deps"]}, {out: "new"})}
-    assert stale({}, lock, CONFIGURED, ["a", "b"]) == {reader: [f"dvc.lock has an older `{older}`"]}
+    assert stale({}, lock, CONFIGURED, PARAMS) == {reader: [f"dvc.lock has an older `{older}`"]}
 
 
 def test_what_reads_a_stale_stage_follows_it():
-    assert following(["train@a"], LOCK, ["a", "b"]) == ["evaluate@a", "report"]
-    assert following(["train@a", "report"], LOCK, ["a", "b"]) == ["evaluate@a"]
-    assert following(["download"], LOCK, ["a", "b"]) == ["train@a", "train@b", "evaluate@a", "evaluate@b", "report"]
-    assert following(["configure", "train@new"], LOCK, ["a", "b", "new"]) == []
+    assert following(["train@a"], LOCK, PARAMS) == ["evaluate@a", "report"]
+    assert following(["train@a", "report"], LOCK, PARAMS) == ["evaluate@a"]
+    assert following(["download"], LOCK, PARAMS) == ["train@a", "train@b", "evaluate@a", "evaluate@b", "report"]
+    assert following(["configure", "train@new"], LOCK, PARAMS | {"variants": {"a": {}, "b": {}, "new": {}}}) == []
+
+
+def test_a_removed_champion_and_a_removed_policy_are_no_stages_any_more():
+    """As DVC has it: `dvc status` is clean, though dvc.lock keeps their entries."""
+    left = {
+        "robustness@a": stage({"models/a": "older"}, {"results/robustness/a.json": "r"}),
+        "transforms@gone": stage({"build/policies/gone.json": A}, {"data/transforms/gone.json": "x"}),
+    }
+    configured = CONFIGURED | {"policies/gone.json": "b"}
+    assert stale({}, LOCK | left, configured, PARAMS) == {}
+    assert following(["train@a"], LOCK | left, PARAMS) == ["evaluate@a", "report"]
+    champion = PARAMS | {"champions": ["a"]}
+    assert [*stale({}, LOCK | left, configured, champion)] == ["robustness@a"]
+    landed = {"robustness@a": stage({"models/a": "wa"}, {"results/robustness/a.json": "r"})}
+    assert stale({}, LOCK | landed, CONFIGURED, champion) == {}
+    assert following(["train@a"], LOCK | landed, champion) == ["evaluate@a", "robustness@a", "report"]

@@ -21,19 +21,21 @@ def update(kept: Path, names: Iterable[str], *, recorded: Path, training: Path) 
     Each variant has the entry that is there already or, failing that, the one in the folder `recorded`; either only if
     it is of the variant's results in the folder `training`. Raises UserError naming a file that is no JSON object.
     """
-    known, entries = _read(kept), {}
-    for name in names:
-        results = hashlib.md5((training / f"{name}.json").read_bytes(), usedforsecurity=False).hexdigest()
-        found = [known.get(name), _read(recorded / f"{name}.json")]
-        valid = [entry for entry in found if isinstance(entry, dict) and entry.get("results_md5") == results]
-        if valid:
-            entries[name] = valid[0]
+    known = read(kept)
+    entries = {name: entry for name in names if (entry := valid(known, name, recorded=recorded, training=training))}
     if entries != known:
         files.write(kept, (json.dumps(entries, indent=2, sort_keys=True) + "\n").encode())
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Read an object; there may be no file."""
+def valid(known: dict[str, Any], name: str, *, recorded: Path, training: Path) -> dict[str, Any] | None:
+    """Give the variant's entry in `known` or, failing that, in the folder `recorded`; None where neither is valid."""
+    results = hashlib.md5((training / f"{name}.json").read_bytes(), usedforsecurity=False).hexdigest()
+    found = [known.get(name), read(recorded / f"{name}.json")]
+    return next((entry for entry in found if isinstance(entry, dict) and entry.get("results_md5") == results), None)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read an object; there may be no file. Raises UserError naming a file that holds anything else."""
     if not path.exists():
         return {}
     try:

@@ -18,6 +18,7 @@ from mnist_study.tools.doctor.objects import shown
 
 Check = tuple[str, Callable[[Path], Iterable[Finding]]]
 BEFORE_A_RUN: tuple[Check, ...] = (
+    ("params.yaml", record.check_params),
     ("dvc.lock", record.check),
     ("objects in the store", objects.check_store),
     ("objects in the cache", objects.check_cache),
@@ -53,7 +54,7 @@ ALL: tuple[Check, ...] = (
 def examine(*, quick: bool) -> int:
     """Print a line for each check and for each finding; give the exit status.
 
-    `quick`: only what would spoil a run, and only what is wrong.
+    `quick`: only what would spoil a run, and only what is wrong; then, without failing, what a run has to make again.
     """
     top = Path()
     if not (top / "dvc.yaml").exists():
@@ -67,6 +68,8 @@ def examine(*, quick: bool) -> int:
         for finding in found:
             if finding.needs_a_hand or not quick:
                 print(finding, file=sys.stderr if quick else sys.stdout)
+    for finding in objects.warn(top) if quick and not needs_a_hand else ():
+        print(finding, file=sys.stderr)
     return 1 if needs_a_hand else 0
 
 

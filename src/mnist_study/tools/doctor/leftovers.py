@@ -17,7 +17,18 @@ from mnist_study.tools.doctor.finding import Finding
 RWLOCK, GUARD = Path(".dvc/tmp/rwlock"), Path(".dvc/tmp/rwlock.lock")
 PROC = Path("/proc/self")
 MNIST = Path("data/mnist")
-LITTER = ("data/.mnist-*", ".reports-*", "build/**/.*-*", "models/*/.*-*", "results/*/.*-*", "data/transforms/.*-*")
+LITTER = (
+    "data/.mnist-*",
+    ".reports-*",
+    "build/**/.*-*",
+    "models/*/.*-*",
+    "results/*/.*-*",
+    "data/transforms/.*-*",
+    "metrics/.*-*",
+    "reports/plots/.*-*",
+    ".dvc.lock-*",
+    ".params.yaml-*",
+)
 
 
 def check_locks(top: Path) -> Iterator[Finding]:

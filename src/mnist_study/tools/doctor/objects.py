@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_study.tools import dvc, git, lockfile
@@ -10,7 +11,9 @@ from mnist_study.tools.doctor import record
 from mnist_study.tools.doctor.finding import Finding
 
 CACHE, STORE = Path(".dvc/cache"), Path(".dvc/store")
+BUNDLED = "bundled"  # the remote that is the store
 MD5 = Path("files/md5")
+UNSHARED = ("download", "report")  # stages: MNIST is never pushed, and git has the report
 RESTORE = "`dvc pull --allow-missing --force`, `dvc checkout --allow-missing --force --relink` and `dvc repro`"
 SHOWN = 5  # findings of one kind; the others are counted
 
@@ -39,10 +42,10 @@ def check_restorable(top: Path) -> Iterator[Finding]:
     """
     lock = top / "dvc.lock"
     stages = lockfile.outs(lock.read_text(errors="replace")) if lock.exists() else {}
-    named = {stage: outs for stage, outs in stages.items() if _kept(stage) and record.wanted(top, stage)}
+    kept = [stage for stage in record.wanted(top, stages) if stage not in UNSHARED]
 
     def missing(*roots: Path) -> list[str]:
-        return [stage for stage, outs in named.items() if not all(_held(top, md5, roots) for _, md5 in outs)]
+        return [stage for stage in kept if not all(_held(top, md5, roots) for _, md5 in stages[stage])]
 
     lost = missing(CACHE, STORE)
     stored = [stage for stage in missing(CACHE) if stage not in lost]
@@ -57,14 +60,16 @@ def check_restorable(top: Path) -> Iterator[Finding]:
         yield Finding(f"neither cache nor store has what these stages made: {shown(lost)}", cure)
 
 
+def warn(top: Path) -> Iterator[Finding]:
+    """Tell what a run makes again since nobody pushed it; of another remote or cache DVC alone knows what it has."""
+    for finding in check_restorable(top):
+        if finding.needs_a_hand and dvc.default_remote() in ("", BUNDLED) and not dvc.cache_folder():
+            yield replace(finding, needs_a_hand=False)
+
+
 def shown(stages: list[str]) -> str:
     """Name the first stages, and say how many more there are."""
     return ", ".join(stages[:SHOWN]) + (f" and {len(stages) - SHOWN} more" if len(stages) > SHOWN else "")
-
-
-def _kept(stage: str) -> bool:
-    """Tell whether DVC keeps what the stage makes: MNIST is never pushed, and git has the report."""
-    return stage not in ("download", "report")
 
 
 def _damaged(folder: Path) -> Iterator[Path]:

@@ -12,15 +12,12 @@ from pathlib import Path
 import torch
 
 from mnist_study.core.errors import UserError
-from mnist_study.core.mnist import Split
 from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.lockstep import loop
 from mnist_study.lockstep.training import Training
 from mnist_study.train.messages import Note, Progress
 from mnist_study.train.replica import read_splits
-
-Splits = tuple[Split, dict[str, Split]]
 
 
 def train(

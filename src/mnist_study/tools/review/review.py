@@ -1,19 +1,19 @@
 """Print what a branch changes against a base, as Markdown for a pull request."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from mnist_study.core.errors import UserError
 from mnist_study.report.results.reference import read_published
 from mnist_study.tools import dvc, pushed
+from mnist_study.tools.doctor import record
+from mnist_study.tools.named import PARAMS
 from mnist_study.tools.review import comment, comparison, stale
 from mnist_study.tools.review.comment import Review
 from mnist_study.tools.review.judge import Judge, settle
 from mnist_study.tools.review.predictions import read_labels
 from mnist_study.tools.review.revision import Revision, branch_point
 
-PARAMS = Path("params.yaml")
 LABELS = Path("data/mnist/t10k-labels-idx1-ubyte")
 PUBLISHED = Path("reference/published.csv")
 
@@ -30,9 +30,9 @@ def make(against: str, before: Revision, after: Revision) -> Review:
     """Compare the working tree with a commit."""
     from mnist_study.configure import build  # torch takes seconds to import
 
+    record.require_whole(Path())
     configured = build.texts(build.read(PARAMS))
-    variants = json.loads(configured["plan.json"])["variants"]
-    reasons = stale.stale(dvc.status(), after.stages, configured, variants)
+    reasons = stale.stale(dvc.status(), after.stages, configured, after.params)
     judge = Judge(before, after, read_labels(LABELS), read_published(PUBLISHED))
     both = [name for name in after.variants if name in before.variants]
     changed = [c for name in both for c in comparison.changes(before.variants[name], after.variants[name], name)]
@@ -44,7 +44,7 @@ def make(against: str, before: Revision, after: Revision) -> Review:
     return Review(
         against=against,
         stale=reasons,
-        following=stale.following(reasons, after.stages, variants),
+        following=stale.following(reasons, after.stages, after.params),
         unpushed=unpushed,
         parameters=comparison.parameters(before.params, after.params),
         added=described(after, before),

@@ -5,24 +5,26 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from mnist_study.tools import named
 from mnist_study.tools.review.revision import outs
 
 BUILD = "build/"  # what `configure` writes
+POLICY_CHANGED = "its policy changed"
 IN_GIT = ("metrics", "reports")  # outs that git keeps
 
 Stages = dict[str, Any]
 
 
 def stale(
-    status: Stages, locked: Stages, configured: Mapping[str, str], variants: Collection[str]
+    status: Stages, locked: Stages, configured: Mapping[str, str], params: Mapping[str, Any]
 ) -> dict[str, list[str]]:
     """Give the stages that have to run, each with the reasons.
 
-    `locked` are the stages in dvc.lock, which keeps those of variants that are gone. Data that is in neither working
-    tree nor cache is no reason: it counts as dvc.lock has it. `configured` has the texts that `configure` would write,
-    by their paths in build/; what lies there does not count.
+    `locked` are the stages in dvc.lock, which keeps those that `params`, the content of params.yaml, no longer names.
+    Data that is in neither working tree nor cache is no reason: it counts as dvc.lock has it. `configured` has the
+    texts that `configure` would write, by their paths in build/; what lies there does not count.
     """
-    living = alive(locked, variants)
+    living = alive(locked, params)
     written = {path: md5 for path, md5 in outs(living) if not path.startswith(BUILD)}
     written |= {BUILD + name: _md5(text) for name, text in configured.items()}
     reasons: dict[str, list[str]] = {}
@@ -38,9 +40,9 @@ def stale(
     return reasons
 
 
-def following(reasons: Collection[str], locked: Stages, variants: Collection[str]) -> list[str]:
+def following(reasons: Collection[str], locked: Stages, params: Mapping[str, Any]) -> list[str]:
     """Name the other stages that read what these write, and so on. What `configure` writes is known already."""
-    living = alive(locked, variants)
+    living = alive(locked, params)
     changed = {stage for stage in reasons if stage != "configure"}
     found: list[str] = []
     while True:
@@ -56,13 +58,9 @@ def following(reasons: Collection[str], locked: Stages, variants: Collection[str
         changed |= set(more)
 
 
-def alive(locked: Stages, variants: Collection[str]) -> Stages:
-    """Leave out the stages of variants that are gone."""
-    return {
-        stage: lock
-        for stage, lock in locked.items()
-        if stage.partition("@")[0] not in ("train", "evaluate", "robustness") or stage.partition("@")[2] in variants
-    }
+def alive(locked: Stages, params: Mapping[str, Any]) -> Stages:
+    """Leave out the stages that params.yaml does not name."""
+    return {stage: lock for stage, lock in locked.items() if named.names(params, stage)}
 
 
 def _differences(entries: list[Any], written: dict[str, str]) -> Iterator[str]:
@@ -90,9 +88,9 @@ def _older(lock: Stages, written: dict[str, str]) -> Iterator[str]:
 
 def _words(stage: str, path: str) -> str:
     name = stage.partition("@")[2]
-    own = {f"{BUILD}recipes/{name}.json": "its recipe", f"{BUILD}policies/{name}.json": "its policy"}
+    own = {f"{BUILD}recipes/{name}.json": "its recipe changed", f"{BUILD}policies/{name}.json": POLICY_CHANGED}
     if path.startswith(BUILD):
-        return f"{own.get(path, f'`{path}`')} changed"
+        return own.get(path, f"`{path}` changed")
     return f"dvc.lock has an older `{path}`"
 
 

@@ -75,10 +75,10 @@ def test_a_network_that_gives_no_ten_scores_is_refused_with_its_default_options(
     monkeypatch.setitem(sys.modules, "mnist_study.architectures.mine", stand_in)
     stand_in.__dict__["build"] = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 9))
     with pytest.raises(ValueError, match=r"^an image gives \(9,\), not 10 logits$"):
-        describe.count_parameters("mine", {})
+        describe.count_parameters("mine", {}, run_below=20_000)
     stand_in.__dict__["build"] = lambda: nn.Sequential(nn.Flatten(), nn.Linear(700, 10))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        describe.count_parameters("mine", {})
+        describe.count_parameters("mine", {}, run_below=20_000)
 
 
 def test_a_file_that_builds_nothing_is_no_architecture(monkeypatch):

@@ -107,6 +107,16 @@ def trials(plan: Path) -> dict[str, Plan]:
     return checked
 
 
+def keys(checked: dict[str, Plan]) -> set[tuple[str, ...]]:
+    """Give the key of every row that these trials ask for; the table may have others, of variants that are gone."""
+    return {
+        (trial, recipe.variant, str(seed))
+        for trial, each in checked.items()
+        for recipe in each.recipes
+        for seed in recipe.seeds
+    }
+
+
 def rounds(plan: Path) -> list[list[int]]:
     """Give the seeds of each round: more and more with `halving`, else all at once.
 

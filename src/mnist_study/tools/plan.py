@@ -92,7 +92,8 @@ def paces(folder: Path) -> dict[tuple[str, str, str], float]:
         try:
             pace = json.loads(path.read_text())
             kind = pace["architecture"], pace["engine"], pace["device"]
-            found.setdefault(kind, []).append(float(pace["images_per_second"]))
+            if (rate := float(pace["images_per_second"])) > 0:
+                found.setdefault(kind, []).append(rate)
         except (ValueError, KeyError, TypeError):
             continue  # a note of how fast, which the next training writes again
     return {kind: harmonic_mean(values) for kind, values in found.items()}

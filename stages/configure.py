@@ -11,7 +11,7 @@ from mnist_study.running import console
 
 
 def main(*, only_check: bool) -> None:
-    """Read params.yaml; write build/: data, networks and plan.json, policies/<policy>.json, recipes/<variant>.json.
+    """Read params.yaml; write build/: {data,images,networks,plan}.json, policies/<policy>.json, recipes/<variant>.json.
 
     A file that stays the same is not touched, so whoever reads it meanwhile finds it.
     """

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_study.report.results import misses, outcomes, probabilities, trained_on
+from mnist_study.report.results import outcomes, trained_on, whole
 from mnist_study.report.write import write_report
 from mnist_study.running import console
 
@@ -17,18 +17,8 @@ def main() -> None:
     leftovers = outcomes.remove_leftovers(plan.variants, [TRAINING, EVALUATION, PREDICTIONS, Path("models")])
     for path in [*leftovers, *outcomes.remove_leftovers(plan.champions, [ROBUSTNESS])]:
         print(f"removed {path}: no {'champion' if path.parent == ROBUSTNESS else 'variant'} has that name")
-    results = outcomes.gather(
-        plan,
-        images,
-        recipes=Path("build/recipes"),
-        networks=Path("build/networks.json"),
-        training=TRAINING,
-        evaluation=EVALUATION,
-        robustness=ROBUSTNESS,
-        reference=Path("reference"),
-    )
-    missed = misses.read(results.confusions(), PREDICTIONS, Path("data/mnist"), images.side)
-    results = probabilities.measured(results, missed.labels, PREDICTIONS)
+    folders = {"build": Path("build"), "results": Path("results"), "reference": Path("reference")}
+    results, missed = whole.read(plan, images, **folders, mnist=Path("data/mnist"))
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
     trained_on.update(
         Path("metrics/trained_on.json"), plan.variants, recorded=Path("build/trained_on"), training=TRAINING

@@ -83,7 +83,7 @@ PREDICT = "predict.predict.predict"
             "predict.predict.predict",
             ((["a"], None, Path("f")), QUIETLY | {"shown": True}),
         ),
-        ("export", "export.export.export", (("champion", None), {})),
+        ("export", "export.export.export", ((None, None), {})),
         ("export x --folder f", "export.export.export", (("x", Path("f")), {})),
         ("networks", "show_networks.show", ((None, ()), {})),
         ("networks v --set a=1 --set b=2", "show_networks.show", (("v", ["a=1", "b=2"]), {})),

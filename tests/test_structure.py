@@ -162,7 +162,7 @@ FLOORS = (
     {"configure", "download", "evaluate", "train", "transforms"},
     {"kernels"},
     {"augmentation"},
-    {"core", "architectures"},
+    {"core", "architectures", "swap"},
 )
 
 

@@ -34,7 +34,7 @@ def options(version: Annotated[bool, Option("--version", help="Print the version
 @app.command()
 def predict(
     pictures: Annotated[list[str], Argument(metavar="PICTURE...", help="Photos or drawings, each of one digit.")],
-    variant: Annotated[str | None, Option(help="Whose networks answer: the champion's by default.")] = None,
+    variant: Annotated[str | None, Option(help="Whose networks answer: the first champion's by default.")] = None,
     folder: Annotated[Path | None, Option(help="What `export` wrote: needs no checkout.")] = None,
     json: Annotated[bool, Option("--json", help="Print JSON for programs.")] = False,
     show: Annotated[bool, Option("--show", help="Draw what the networks see of each picture.")] = False,
@@ -47,7 +47,7 @@ def predict(
 
 @app.command()
 def export(
-    variant: Annotated[str, Argument(help="A variant of params.yaml that is trained.")] = "champion",
+    variant: Annotated[str | None, Argument(help="A trained variant: the first champion by default.")] = None,
     folder: Annotated[Path | None, Option(help="To write to; exports/VARIANT by default.")] = None,
 ) -> None:
     """Write a variant's networks to a folder for use elsewhere: ONNX, and all that `predict --folder` needs."""

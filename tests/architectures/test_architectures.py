@@ -75,10 +75,10 @@ def test_a_network_that_gives_no_ten_scores_is_refused_with_its_default_options(
     monkeypatch.setitem(sys.modules, "mnist_study.architectures.mine", stand_in)
     stand_in.__dict__["build"] = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 9))
     with pytest.raises(ValueError, match=r"^an image gives \(9,\), not 10 logits$"):
-        describe.count_parameters("mine", {})
+        describe.count_parameters("mine", {}, run_below=20_000)
     stand_in.__dict__["build"] = lambda: nn.Sequential(nn.Flatten(), nn.Linear(700, 10))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        describe.count_parameters("mine", {})
+        describe.count_parameters("mine", {}, run_below=20_000)
 
 
 def test_a_file_that_builds_nothing_is_no_architecture(monkeypatch):
@@ -208,6 +208,25 @@ def test_table_of_all(capsys):
     assert shown == {name: f"{count:,}" for name, count in PARAMETERS.items()}
 
 
+def test_an_option_is_read_as_its_default_is(monkeypatch, capsys):
+    given = {}
+
+    def build(*, flag=True, width=None, name="a"):
+        given.update(flag=flag, width=width, name=name)
+        return nn.Sequential(nn.Conv2d(1, 2, 3))
+
+    stand_in = ModuleType("mine")
+    stand_in.__dict__["build"] = build
+    monkeypatch.setitem(sys.modules, "mnist_study.architectures.mine", stand_in)
+    monkeypatch.setattr("mnist_study.tools.show_networks.architecture_names", lambda: ["mine"])
+    show("mine", ["flag=false", "width=8", "name=1"])
+    assert given == {"flag": False, "width": 8, "name": "1"}
+    show("mine", ["width=wide"])
+    assert given == {"flag": True, "width": "wide", "name": "a"}
+    with pytest.raises(UserError, match=r"^flag: 'no' given; allowed is true or false$"):
+        show("mine", ["flag=no"])
+
+
 @pytest.mark.parametrize(
     ("architecture", "settings", "message"),
     [
@@ -215,7 +234,8 @@ def test_table_of_all(capsys):
         ("layers", [], "no architecture 'layers'"),
         ("dropout", ["drop=1"], r"no dropout option 'drop'; .*did you mean dropout\?$"),
         ("vanilla", ["dropout=0.1"], "allowed: classes$"),
-        ("dropout", ["dropout=much"], "'much' is not a number"),
+        ("dropout", ["dropout=much"], "^dropout: 'much' given; allowed is a number$"),
+        ("one_pool", ["classes=0"], r"^one_pool: {'classes': 0} given; "),
         ("dropout", ["dropout=2"], "between 0 and 1"),
         (None, ["dropout=0.1"], "--set needs the architecture"),
     ],

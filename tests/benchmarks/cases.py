@@ -8,7 +8,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from mnist_study.augmentation import with_kinds
-from mnist_study.configure import describe, params
+from mnist_study.configure import build
+from mnist_study.configure.params import Plan
 from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
 from mnist_study.running import pool
@@ -64,10 +65,9 @@ def missing(engine: str) -> str:
 
 
 @cache
-def plan() -> params.Plan:
+def plan() -> Plan:
     """Read params.yaml."""
-    architectures = {name: describe.options(name) for name in describe.architecture_names()}
-    return params.load(PARAMS, architectures, describe.count_parameters)
+    return build.read(PARAMS)
 
 
 def policy() -> Policy:

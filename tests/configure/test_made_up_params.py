@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from mnist_study.configure import params
 from mnist_study.core.errors import UserError
-from tests.configure.test_params import ARCHITECTURES, GOOD, count
+from tests.configure.test_params import GOOD, read
 
 pytestmark = pytest.mark.faults
 
@@ -32,7 +31,7 @@ def file():
 
 def load(file: Path) -> None:
     with suppress(UserError):
-        params.load(file, ARCHITECTURES, count)
+        read(file)
 
 
 def places(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

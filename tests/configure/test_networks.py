@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,15 @@ def test_each_network_is_described_once_with_its_options(described):
     assert described[0].multiply_accumulates == 1_247_648
     assert [n.dropout for n in described] == [False, True, True]
     assert sum(layer.name == "Dropout 4 %" for layer in described[1].layers) == 7
+
+
+def test_a_file_name_tells_networks_apart_and_stays_short(described):
+    names = [n.file_name for n in described]
+    assert names == ["two_pool-dropout-0.0", "two_pool-dropout-0.04", "transition-dropout-0.05"]
+    layouts = [" again".join(["16"] * 40), " again".join(["16"] * 40) + " pool", "../16/é"]
+    names = [replace(described[0], options={"layout": layout}).file_name for layout in layouts]
+    assert len({*names}) == 3
+    assert all(re.fullmatch(r"two_pool-layout-[\w.+-]{,130}", name, re.ASCII) for name in names)
 
 
 def test_the_file_gives_back_what_was_written(described, tmp_path):

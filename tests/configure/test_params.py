@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mnist_study.configure import params
+from mnist_study.configure import document, params
 from mnist_study.core.errors import UserError
 
 ARCHITECTURES = {"vanilla": {}, "dropout": {"dropout": 0.05}, "one_pool": {"dropout": 0.0}}
@@ -28,6 +28,7 @@ augmentations:
   rotate: {rotation: 7}
   foggy: {noise: 0.2, blur: [0.1, 1]}
   mixed: {rotation: [-3, 9], translation: 0.1, scale: 0.2, shear: 5, brightness: [0.5, 1], contrast: 0.3}
+champions: []
 variants:
   first: {architecture: vanilla, scheduler: step, augmentation: plain, batch_size: 64}
   second: {architecture: dropout, scheduler: one_cycle, augmentation: mixed, batch_size: 128, lr: 1e-1, epochs: 2,
@@ -44,7 +45,11 @@ def count(architecture: str, options: dict[str, Any], **_: int) -> int:
 def load(folder: Path, text: str) -> params.Plan:
     path = folder / "params.yaml"
     path.write_text(text, encoding="utf-8")
-    return params.load(path, ARCHITECTURES, count)
+    return read(path)
+
+
+def read(path: Path) -> params.Plan:
+    return params.check(document.read(path), path.name, ARCHITECTURES, count)
 
 
 def mistakes(folder: Path, text: str) -> list[str]:
@@ -183,6 +188,7 @@ def test_numbers_that_yaml_1_1_would_misread(tmp_path: Path):
         ({"variants__second__model": {"width": [1]}}, r"second\.model: .* given; width must be a finite number"),
         ({"variants__first": 3}, r"variants\.first: 3 given"),
         ({"variants": {}}, r"variants: \{\} given; .*at least 1"),
+        ({"champions": None}, r"champions: missing"),
         ({"extra": 1}, r"extra: unknown key; allowed: target, data, train, schedulers, augmentations, variants"),
     ],
 )
@@ -224,15 +230,15 @@ def test_what_is_no_mapping_is_one_line(tmp_path: Path, text: str, expected: str
 def test_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path):
     path = tmp_path / "params.yaml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
-    assert len(params.load(path, ARCHITECTURES, count).recipes) == 2
+    assert len(read(path).recipes) == 2
 
 
 def test_a_missing_file_and_one_that_is_no_text_are_one_line(tmp_path: Path):
     with pytest.raises(UserError, match=r"^params\.yaml: cannot be read \(No such file"):
-        params.load(tmp_path / "params.yaml", ARCHITECTURES, count)
+        read(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"^params\.yaml: is not UTF-8 text$"):
-        params.load(tmp_path / "params.yaml", ARCHITECTURES, count)
+        read(tmp_path / "params.yaml")
 
 
 def test_champions_are_variants_each_once(tmp_path: Path):
@@ -242,4 +248,14 @@ def test_champions_are_variants_each_once(tmp_path: Path):
     assert mistakes(tmp_path, changed(champions=["frist", "second", "second"])) == [
         "params.yaml: champions: there is no variant 'frist'; allowed: first, second; did you mean first?",
         "params.yaml: champions: 'second' given twice; allowed is each name once",
+    ]
+
+
+def test_a_champion_leaves_the_keys_of_the_summary_alone(tmp_path: Path):
+    line = "  study: {architecture: vanilla, scheduler: step, augmentation: plain, batch_size: 64}\n"
+    text = GOOD.replace("champions: []", "champions: [study]") + line
+    rule = "which metrics/summary.json needs itself; allowed are other names"
+    assert mistakes(tmp_path, text) == [f"params.yaml: champions: 'study' given, {rule}"]
+    assert mistakes(tmp_path, text.replace("study", "schema_version")) == [
+        f"params.yaml: champions: 'schema_version' given, {rule}"
     ]

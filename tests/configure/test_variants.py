@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_study.configure import describe, params
+from mnist_study.configure import build, describe
 from tests.support.studies import PUBLISHED
 from tests.test_documents import committed
 
@@ -20,8 +20,7 @@ def plan(tmp_path_factory):
     """The plan as git has it: a variation in the working tree is no mistake."""
     path = tmp_path_factory.mktemp("committed") / "params.yaml"
     path.write_text(committed("params.yaml"))
-    architectures = {name: describe.options(name) for name in describe.architecture_names()}
-    return params.load(path, architectures, describe.count_parameters)
+    return build.read(path)
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,11 @@ from tempfile import mkdtemp
 atheris = import_module("atheris")  # `make fuzz` installs it, into build/
 
 with atheris.instrument_imports(include=["mnist_study", "ruamel.yaml", "tarfile"]):
-    from mnist_study.configure import params
     from mnist_study.configure.data import MNIST
     from mnist_study.core import mnist
     from mnist_study.core.errors import UserError
     from mnist_study.download import contents
-    from tests.configure.test_params import ARCHITECTURES, GOOD, count
+    from tests.configure.test_params import GOOD, read
 
 FOLDER = Path(mkdtemp(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").exists() else None))  # noqa: S108 - its own
 
@@ -34,7 +33,7 @@ def read_params(data: bytes) -> None:
     path = FOLDER / "params.yaml"
     path.write_bytes(data)
     with suppress(UserError):
-        params.load(path, ARCHITECTURES, count)
+        read(path)
 
 
 def read_idx(data: bytes) -> None:

@@ -82,11 +82,8 @@ def gather(root, only=None):
     return outcomes.gather(
         replace(plan, variants=only or plan.variants),
         outcomes.Images(),
-        recipes=root / "build/recipes",
-        networks=root / "build/networks.json",
-        training=root / "results/training",
-        evaluation=root / "results/evaluation",
-        robustness=root / "results/robustness",
+        build=root / "build",
+        results=root / "results",
         reference=PUBLISHED.parent,
     )
 
@@ -114,7 +111,7 @@ def test_the_report_is_these_files_of_the_same_bytes_each_time_and_nothing_older
         "reports/figures/effects.svg",
         "reports/figures/learning_curves.svg",
         "reports/figures/missed.svg",
-        "reports/figures/network_1.svg",
+        "reports/figures/network_vanilla.svg",
         "reports/figures/parameters.svg",
         "reports/plots/confusion.csv",
         "reports/plots/leaderboard.csv",
@@ -191,6 +188,16 @@ def test_an_error_leaves_the_last_report_as_it_was(root):
         write(root)
     assert [path.name for path in (root / "reports").iterdir()] == ["study.md"]
     assert not (root / "metrics").exists()
+
+
+def test_where_one_file_cannot_be_replaced_none_is(root, files):
+    put(root / "reports/study.md", "the last report")
+    (root / "metrics/summary.json").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"summary\.json: cannot be written \(Is a directory\); the last report is"):
+        write(root)
+    assert [path.name for path in (root / "reports").iterdir()] == ["study.md"]
+    assert [path.name for path in (root / "metrics").iterdir()] == ["summary.json"]
+    assert sorted(path.name for path in root.iterdir()) == ["build", "metrics", "reports", "results"]
 
 
 def test_a_study_of_no_variants_is_refused(root):

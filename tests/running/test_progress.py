@@ -104,6 +104,13 @@ def test_the_pace_of_all_seeds_is_kept_once_all_are_done(recipe: Recipe, tmp_pat
     assert pace == {"architecture": "two_pool", "model": {}, "engine": recipe.engine, "device": "cpu"}
 
 
+def test_one_message_a_seed_tells_no_pace(recipe: Recipe, tmp_path: Path):
+    with progress.display(recipe, tmp_path / "tiny.json", tmp_path / "curves.csv") as show:
+        show(sign(seed=0, images=640, row=ROW))
+        show(sign(seed=1, images=640, row=ROW))
+    assert not (tmp_path / "tiny.pace").exists()
+
+
 def test_an_error_is_its_lines_and_status_1(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended, console.plain_errors():
         raise UserError("first\nsecond")

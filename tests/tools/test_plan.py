@@ -36,7 +36,7 @@ def test_what_was_never_trained_here_has_no_known_pace():
 
 
 def test_paces_of_one_kind_are_averaged_and_damaged_notes_left_out(tmp_path: Path):
-    for name, rate, model in (("a", 1000, {}), ("b", 3000, {}), ("wide", 500, {"width": 9})):
+    for name, rate, model in (("a", 1000, {}), ("b", 3000, {}), ("none", 0.0, {}), ("wide", 500, {"width": 9})):
         note = {"architecture": "two_pool", "model": model, "engine": "exact", "device": "cpu"}
         (tmp_path / f"{name}.pace").write_text(json.dumps(note | {"images_per_second": rate}))
     (tmp_path / "c.pace").write_text("{")

@@ -1,7 +1,9 @@
 """The section `data` of params.yaml: the images, by default MNIST, and where they come from."""
 
 import re
+from contextlib import suppress
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -18,9 +20,10 @@ CLASS_NAME = re.compile(r"[A-Za-z0-9 /.+&()'_-]{1,30}")
 
 
 def _known(source: str) -> str:
-    if not SOURCE.fullmatch(source):
-        raise ValueError("allowed is 'mirrors', 'npm', 'folder' or an address http://.../ or https://.../")
-    return source
+    with suppress(ValueError):  # urlsplit's own, such as for a bracket without its pair
+        if SOURCE.fullmatch(source) and urlsplit(source):
+            return source
+    raise ValueError("allowed is 'mirrors', 'npm', 'folder' or an address http://.../ or https://.../")
 
 
 class File(BaseModel):

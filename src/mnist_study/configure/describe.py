@@ -18,7 +18,6 @@ from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
 
 NOT_ARCHITECTURES = {"layers"}
-LARGEST_RUN = 1_000_000  # parameters; a larger network is counted, but not run
 
 
 def architecture_names() -> list[str]:
@@ -36,15 +35,17 @@ def options(architecture: str) -> dict[str, Any]:
     return {name: parameter.default for name, parameter in parameters.items()}
 
 
-def count_parameters(architecture: str, settings: dict[str, Any], *, side: int = 28, classes: int = 10) -> int:
+def count_parameters(
+    architecture: str, settings: dict[str, Any], *, run_below: int, side: int = 28, classes: int = 10
+) -> int:
     """Count the parameters of a network built with these options; raises what `build` or the network raises.
 
-    Counted on the meta device, so that a mistake in a width takes no memory. A network of ordinary size is also run on
-    an image of that side; raises ValueError where that does not give a logit for each class.
+    Counted on the meta device, so that a mistake in a width takes no memory. A network of fewer than `run_below`
+    parameters is also run on an image of that side; raises ValueError where that does not give a logit for each class.
     """
     with torch.device("meta"):
         count = architectures.count_parameters(architectures.build(architecture, **settings))
-    if count < LARGEST_RUN:
+    if count < run_below:
         network = architectures.build(architecture, **settings).eval()
         try:
             with torch.inference_mode():

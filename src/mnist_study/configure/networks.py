@@ -1,12 +1,16 @@
 """What a network is made of, as plain data: `configure` writes it, so that the report needs no torch."""
 
+import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mnist_study.core.errors import UserError
+
+LONGEST_NAME = 120  # letters of `Network.file_name`; a file's name has room for 255
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,19 @@ class Network:
     options: dict[str, Any]
     variants: tuple[str, ...]
     layers: tuple[Layer, ...]
+
+    @property
+    def title(self) -> str:
+        """Name the network by its architecture and options, such as `two_pool, dropout 0.04`."""
+        return ", ".join([self.architecture, *(f"{name} {value}" for name, value in self.options.items())])
+
+    @property
+    def file_name(self) -> str:
+        """Write the title as a file's name; a long one is cut and gets a hash instead of its end."""
+        name = re.sub(r"[^\w.+-]+", "-", self.title, flags=re.ASCII)
+        if len(name) <= LONGEST_NAME:
+            return name
+        return f"{name[:LONGEST_NAME]}-{hashlib.sha256(self.title.encode()).hexdigest()[:8]}"
 
     @property
     def parameters(self) -> int:

@@ -1,17 +1,15 @@
-"""Read params.yaml and check it as a whole: all mistakes at once, each with its key, the value and what is allowed."""
+"""Check params.yaml as a whole: all mistakes at once, each with its key, the value and what is allowed."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mnist_study.configure import document
 from mnist_study.configure.data import ONLY_MNIST, Data
 from mnist_study.configure.schema import Augmentation, Params, Schedulers, Target, Train, Variant
 from mnist_study.configure.wording import allowed, explain, one_line, shown
@@ -21,6 +19,7 @@ from mnist_study.core.recipe import Recipe
 A_NAME = "a name is up to 100 letters, digits, _ and -, and begins with a letter or _"
 CLASSES = "classes"  # the option of architectures that `data.classes` sets
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")  # a file's name has room for 255
+IN_SUMMARY = ("schema_version", "study")  # keys of metrics/summary.json, where each champion is a key, too
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Plan:
     champions: list[str]
 
     def files(self) -> dict[str, str]:
-        """Give the text of every file that the other stages read, by its path."""
+        """Give the text of every file of the folder build/ but networks.json, by its path in there."""
         variants = [recipe.variant for recipe in self.recipes]
         study = self.data.is_mnist and len(self.data.classes) == 10
         contents = {
@@ -49,12 +48,7 @@ class Plan:
 
 Kind = TypeVar("Kind", bound=BaseModel)
 Options = Mapping[str, Mapping[str, Any]]
-Count = Callable[..., int]  # of an architecture's name, its options, `side` and `classes`
-
-
-def load(path: Path, architectures: Options, count_parameters: Count) -> Plan:
-    """Read params.yaml and `check` it."""
-    return check(document.read(path), path.name, architectures, count_parameters)
+Count = Callable[..., int]  # of an architecture's name, its options, `side`, `classes` and `run_below`
 
 
 def check(raw: object, file: str, architectures: Options, count_parameters: Count) -> Plan:
@@ -75,12 +69,13 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
     mistakes += _sources_of_mnist(data) if data else []
     mistakes += [line for section in ("variants", "augmentations") for line in _unfit_names(raw, section)]
     mistakes += _unfit_champions(params) if params else []
-    images = {"side": data.side, "classes": len(data.classes)} if data else {}
-    count = cache(lambda architecture, options: count_parameters(architecture, dict(options), **images))
+    limits = {"side": data.side, "classes": len(data.classes)} if data else {}
+    limits["run_below"] = target.parameters if target else 0
+    count = cache(lambda architecture, options: count_parameters(architecture, dict(options), **limits))
     variants: dict[str, Variant] = {}
     for name, entry in _mapping(raw, "variants").items():
         if not isinstance(entry, dict):
-            continue  # told already
+            continue  # reported already
         key = f"variants.{name}"
         mistakes += _unknown_names(key, entry, raw, architectures)
         try:
@@ -92,13 +87,12 @@ def check(raw: object, file: str, architectures: Options, count_parameters: Coun
         mistakes += _contradictions(key, entry, variant, target)
         options = architectures.get(variant.architecture)
         if target and data and options is not None and set(variant.model) <= {*options} - {CLASSES}:
-            if options.get(CLASSES, len(data.classes)) != len(data.classes):
-                variant.model[CLASSES] = len(data.classes)
+            variant = _with_classes(variant, options, len(data.classes))
             mistakes += _unfit_network(key, variant, target, count)
         variants[name] = variant
     if mistakes or params is None:
-        told = dict.fromkeys(mistakes)  # a default's mistake comes with every variant
-        raise UserError("\n".join(one_line(f"{file}: {mistake}") for mistake in told))
+        distinct = dict.fromkeys(mistakes)  # a default's mistake comes with every variant
+        raise UserError("\n".join(one_line(f"{file}: {mistake}") for mistake in distinct))
     recipes = [_recipe(name, variant, params.schedulers) for name, variant in variants.items()]
     return Plan(params.target, params.data, params.augmentations, recipes, params.champions)
 
@@ -136,7 +130,7 @@ def _unfit_names(raw: dict[str, Any], section: str) -> list[str]:
 
 
 def _unfit_champions(params: Params) -> list[str]:
-    """List the champions that are no variants, or stand there twice."""
+    """List the champions that are no variants, stand there twice, or would replace a key of metrics/summary.json."""
     given = params.champions
     mistakes = [
         f"champions: there is no variant {shown(name)}{allowed(name, list(params.variants))}"
@@ -144,7 +138,11 @@ def _unfit_champions(params: Params) -> list[str]:
         if name not in params.variants
     ]
     twice = sorted({name for name in given if given.count(name) > 1})
-    return mistakes + [f"champions: {shown(name)} given twice; allowed is each name once" for name in twice]
+    mistakes += [f"champions: {shown(name)} given twice; allowed is each name once" for name in twice]
+    taken = [name for name in IN_SUMMARY if name in given]
+    return mistakes + [
+        f"champions: {name!r} given, which metrics/summary.json needs itself; allowed are other names" for name in taken
+    ]
 
 
 def _known_defaults(raw: dict[str, Any]) -> dict[str, Any]:
@@ -199,6 +197,13 @@ def _contradictions(key: str, entry: dict[str, Any], variant: Variant, target: T
     if target and variant.epochs > target.epochs:
         mistakes.append(f"{where('epochs')}: {variant.epochs} given; target.epochs allows {target.epochs}")
     return mistakes
+
+
+def _with_classes(variant: Variant, options: Mapping[str, Any], classes: int) -> Variant:
+    """Add the option CLASSES to a variant whose architecture has another number by default."""
+    if options.get(CLASSES, classes) == classes:
+        return variant
+    return variant.model_copy(update={"model": {**variant.model, CLASSES: classes}})
 
 
 def _unfit_network(key: str, variant: Variant, target: Target, count: Callable[..., int]) -> list[str]:

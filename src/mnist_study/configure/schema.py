@@ -189,4 +189,4 @@ class Params(Section):
     schedulers: Schedulers
     augmentations: dict[str, Augmentation] = Field(min_length=1)
     variants: dict[str, dict[str, Any]] = Field(min_length=1)
-    champions: list[str] = []
+    champions: list[str]

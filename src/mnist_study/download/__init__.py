@@ -3,10 +3,10 @@
 import errno
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mnist_study import swap
 from mnist_study.core.errors import UserError
 from mnist_study.download import contents, fit
 from mnist_study.download.contents import Files, SourceError, reason
@@ -14,6 +14,7 @@ from mnist_study.download.fit import Images
 from mnist_study.download.sources import Source, each
 
 NO_ROOM = 2**16  # free bytes below which a disk counts as full
+FASTER = (errno.ENOTEMPTY, errno.EEXIST)  # of a move, where another download put its folder there meanwhile
 ATTEMPTS = 100  # at a move, while other downloads move to the same place
 
 
@@ -69,23 +70,13 @@ def put(target: Path, files: dict[str, bytes]) -> None:
             for name, data in files.items():
                 (new / name).write_bytes(data)
             for attempt in range(ATTEMPTS):
-                if _replaced(target, new, Path(room) / f"old-{attempt}"):
+                try:
+                    swap.put_in_place({target: new}, Path(room) / f"old-{attempt}")
+                except OSError as error:
+                    if error.errno not in FASTER:
+                        raise
+                else:
                     return
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror})") from None
     raise UserError(f"{target}: cannot be written (other downloads keep replacing it)")
-
-
-def _replaced(target: Path, new: Path, old: Path) -> bool:
-    """Move the target away and the new folder in its place; False where another process was faster."""
-    with suppress(FileNotFoundError):
-        target.rename(old)
-    try:
-        new.rename(target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        if old.exists():
-            old.rename(target)
-        raise
-    return True

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from mnist_study import swap
 from mnist_study.core.errors import UserError
 from mnist_study.report import page, plot_tables
 from mnist_study.report.analysis import claims, effects
@@ -16,7 +17,7 @@ from mnist_study.report.results.outcomes import Results
 def write_report(results: Results, misses: Misses, *, metrics_folder: Path, reports: Path) -> None:
     """Write the three files of metrics and replace the folder of reports.
 
-    Everything is made before the first file is touched, so an error leaves all as it was.
+    All is put in place or nothing: an error or a signal leaves all as it was.
     """
     numbers = {
         "variants.json": metrics.to_json(results.variants()),
@@ -27,7 +28,8 @@ def write_report(results: Results, misses: Misses, *, metrics_folder: Path, repo
     try:
         _replace(numbers, pages, metrics_folder, reports)
     except OSError as error:
-        raise UserError(f"{reports}: cannot be written ({error.strerror}); the last report is still there") from None
+        what = error.filename if isinstance(error, IsADirectoryError) else reports
+        raise UserError(f"{what}: cannot be written ({error.strerror}); the last report is still there") from None
 
 
 def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: Path, reports: Path) -> None:
@@ -37,14 +39,11 @@ def _replace(numbers: dict[str, str], pages: dict[str, bytes], metrics_folder: P
     shutil.rmtree(beside, ignore_errors=True)  # left by a run that was killed
     try:
         for relative, content in pages.items():
-            _save(beside / "new" / relative, content)
-        for relative, text in numbers.items():
-            _save(beside / relative, text.encode())
-        if reports.exists():
-            reports.rename(beside / "old")
-        (beside / "new").rename(reports)
-        for relative in numbers:
-            (beside / relative).replace(metrics_folder / relative)
+            _save(beside / "reports" / relative, content)
+        for name, text in numbers.items():
+            _save(beside / name, text.encode())
+        metrics_files = {metrics_folder / name: beside / name for name in numbers}
+        swap.put_in_place({reports: beside / "reports", **metrics_files}, beside / "old")
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

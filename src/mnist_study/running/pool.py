@@ -136,14 +136,14 @@ def _work(
     except BrokenPipeError:
         pass  # the parent is gone
     except Exception as error:
-        told = error
+        reported = error
         if is_out_of_memory(error):
             advice = f"fewer seeds at once ({WORKERS}=1) or a smaller batch need less"
-            told = UserError(f"{named(seeds)}: not enough memory; {advice}")
+            reported = UserError(f"{named(seeds)}: not enough memory; {advice}")
         elif not isinstance(error, UserError | OSError):
             raise
-        told.add_note(traceback.format_exc())  # the parent shows it with --debug
-        sender.send(told)
+        reported.add_note(traceback.format_exc())  # the parent shows it with --debug
+        sender.send(reported)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -53,7 +53,7 @@ class Display:
         self.recipe, self.status, self.table, self.bars = recipe, status, table, bars
         self.pace = Pace()
         self.tasks: dict[int, TaskID] = {}
-        self.told: set[str] = set()
+        self.printed: set[str] = set()
         self.written = -SECONDS
         self.test_accuracy: float | None = None
 
@@ -64,8 +64,8 @@ class Display:
             self._show(message)
             self._write_status(message)
             self._add_to_curves(message)
-        elif message.text not in self.told:
-            self.told.add(message.text)
+        elif message.text not in self.printed:
+            self.printed.add(message.text)
             self._print(message.text)
 
     def _show(self, sign: Sign) -> None:
@@ -123,9 +123,15 @@ class Display:
                 curves_table.add(self.table, self.recipe.variant, sign.seed, sign.epoch_ended)
 
     def write_pace(self) -> None:
-        """Keep the images per second of all seeds together beside the status file, for `mnist-study plan`."""
+        """Keep the images per second of all seeds together beside the status file, for `mnist-study plan`.
+
+        There is none where each seed sent one message only: it takes two to tell a pace.
+        """
+        rate = round(self.pace.rate(*self.pace.done), 1)
+        if not rate:
+            return
         kind = {name: getattr(self.recipe, name) for name in ("architecture", "model", "engine", "device")}
-        pace = kind | {"images_per_second": round(self.pace.rate(*self.pace.done), 1)}
+        pace = kind | {"images_per_second": rate}
         with suppress(OSError):
             files.write(self.status.with_suffix(PACE), json.dumps(pace).encode())
 

@@ -153,7 +153,8 @@ def paces(folder: Path) -> dict[Kind, float]:
         try:
             pace = json.loads(path.read_text())
             key = kind(pace["architecture"], pace["model"], pace["engine"], pace["device"])
-            found.setdefault(key, []).append(float(pace["images_per_second"]))
+            if (rate := float(pace["images_per_second"])) > 0:
+                found.setdefault(key, []).append(rate)
         except (ValueError, KeyError, TypeError):
             continue  # a note of how fast, which the next training writes again
     return {key: harmonic_mean(values) for key, values in found.items()}

@@ -1,6 +1,7 @@
 """Print what a network is made of, layer by layer; without a name, every architecture's totals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.box import SIMPLE
@@ -14,6 +15,12 @@ from mnist_study.configure.networks import Layer, size
 from mnist_study.configure.wording import allowed
 from mnist_study.core.errors import UserError
 
+READERS: dict[type, Callable[[str], object]] = {
+    bool: {"true": True, "false": False}.__getitem__,
+    int: int,
+    float: float,
+    str: str,
+}
 WIDTH = 100  # wider than either table, so that nothing is cut short in a pipe or a narrow window
 
 
@@ -33,8 +40,9 @@ def layers(architecture: str, settings: dict[str, Any]) -> Table:
     """Draw one network's table: a row a layer, the totals under it."""
     try:
         network = rows(build(architecture, **settings))
-    except (ValueError, RuntimeError) as error:  # torch's own words, such as for a dropout of 2 or one pooling too many
-        raise UserError(f"{architecture}: {error}") from None
+    except Exception as error:  # an architecture may raise anything, such as for a dropout of 2 or one pooling too many
+        given = f"{settings} given; " if settings else ""
+        raise UserError(f"{architecture}: {given}{' '.join(str(error).split()) or type(error).__name__}") from None
     table = Table(box=SIMPLE, show_edge=False, show_footer=True)
     parameters, multiply_accumulates = _totals(network)
     table.add_column("", justify="right")
@@ -71,17 +79,23 @@ def _totals(network: list[Layer]) -> tuple[str, str]:
 
 
 def _settings(architecture: str, texts: Sequence[str]) -> dict[str, Any]:
-    """Turn `dropout=0.04` into a keyword argument of the same kind as the option's default."""
+    """Turn texts such as `dropout=0.04` into keyword arguments."""
     defaults = options(architecture)
     settings = {}
     for text in texts:
         name, _, value = text.partition("=")
         _check(name, list(defaults), f"{architecture} option")
-        try:
-            settings[name] = type(defaults[name])(value)
-        except ValueError:
-            raise UserError(f"{name}: {value!r} is not a number") from None
+        settings[name] = _value(name, value, defaults[name])
     return settings
+
+
+def _value(name: str, text: str, default: object) -> object:
+    """Read a value of the kind that the option's default has or, where that is of none, of the first kind that fits."""
+    kind = type(default)
+    for read in [READERS[kind]] if kind in READERS else READERS.values():
+        with suppress(KeyError, ValueError):
+            return read(text)
+    raise UserError(f"{name}: {text!r} given; allowed is {'true or false' if kind is bool else 'a number'}")
 
 
 def _check(name: str, names: list[str], kind: str) -> None:

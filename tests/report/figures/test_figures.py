@@ -84,6 +84,20 @@ def test_a_layer_that_is_used_again_says_so_in_a_line_of_its_own():
     assert slab.words == ["conv 3x3", "again"]
 
 
+def test_dotted_and_thin_curves_are_explained_where_there_are_any():
+    def texts(*curves):
+        return learning_curves.learning_curves({"Table 1": [*curves]}, 99.4).decode()
+
+    plain, dotted, thin = (
+        Curve("step", [98.0, 99.0]),
+        Curve("step", [98.0, 99.1], dotted=True),
+        Curve("step", [98.0, 99.1], thin=True),
+    )
+    assert learning_curves.DOTTED in texts(plain, dotted)
+    assert learning_curves.THIN in texts(plain, thin)
+    assert not [each for each in (learning_curves.DOTTED, learning_curves.THIN) if each in texts(plain)]
+
+
 def test_a_star_stands_at_its_own_number_of_parameters():
     axes = Figure().subplots()
     scatter_plots._draw_star(axes, STAR, lowest=99.0)

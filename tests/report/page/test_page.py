@@ -16,7 +16,7 @@ PUBLISHED_FITS = effects.of_published(PUBLISHED)
 CHAMPION = [99.5, 99.6, 99.7]
 
 
-def write(results, figures=("network_1",)):
+def write(results, figures=()):
     ours = effects.of_results(results)
     judged = claims.judge(results, PUBLISHED_FITS, ours, effects.of_epoch(results, claims.EARLY))
     return page.write(results, some_misses(), judged, PUBLISHED_FITS, ours, figures)["study.md"]
@@ -119,7 +119,7 @@ def test_each_network_has_its_diagram_and_its_layers(whole):
     ]
     text = networks_page([NETWORK])
     assert "## made_up, dropout 0.04\n\n170 parameters, 48,752 multiply-accumulates per image; 1 variant." in text
-    assert "](figures/network_1.svg)" in text
+    assert "](figures/network_made_up-dropout-0.04.svg)" in text
     assert rows(text)["1"] == ["1", "Conv2d 3x3", "8 x 26 x 26", "3", "80", "48,672"]
 
 
@@ -130,7 +130,7 @@ def test_missed_images_are_counted(whole):
 
 def test_a_row_alone_leaves_out_what_it_is_too_little_for():
     row = "vanilla-b64-step-plain"
-    text = write(whole_study(scattered, seeds=1, only=[row], mine=[99.5]), figures=("network_1", "parameters"))
+    text = write(whole_study(scattered, seeds=1, only=[row], mine=[99.5]), figures=("parameters",))
     assert text.startswith("# Tiny MNIST networks, trained again\n\n**1 row of the study, 1 network trained: ")
     assert "- `mine`, not in the study, 18,000 parameters: 99.50 % over 1 seed (95 % interval 99.3" in text
     assert "Not estimated here: that takes all 48 rows of tables 1 to 4." in text
@@ -177,7 +177,7 @@ def test_markdown():
 
 def test_networks_with_other_options_have_other_titles():
     text = networks_page([NETWORK, replace(NETWORK, options={})])
-    assert re.findall(r"\]\(figures/(\w+)\.svg\)", text) == ["network_1", "network_2"]
+    assert re.findall(r"\]\(figures/(.+)\.svg\)", text) == ["network_made_up-dropout-0.04", "network_made_up"]
     assert re.findall(r"^## (.*)$", text, re.M) == ["made_up, dropout 0.04", "made_up"]
 
 
@@ -198,6 +198,12 @@ def test_the_model_card_lists_every_network_of_the_champions_and_their_limits():
     assert rows(card)["as they are"] == ["as they are", "2,500", "99.60"]
     assert rows(card)["turned"] == ["turned", "2,500", "91.00"]
     assert "`other`" not in card
+
+
+def test_the_interval_of_a_champion_of_one_network_is_named():
+    results = whole_study(scattered, only=[], best=[99.5])
+    card = write_without_study(replace(results, champions=["best"]))["model_card.md"]
+    assert rows(card)["best"][3] == "one network; for other test images 99.341 to 99.621"
 
 
 def test_a_model_card_of_other_images_says_nothing_of_mnist():

@@ -91,3 +91,15 @@ def test_probabilities_that_contradict_themselves_are_refused(predictions, chang
     damage(predictions / "kept.npz", **changes)
     with pytest.raises(UserError, match=r"kept\.npz: its probabilities are damaged; delete it and run `dvc repro`$"):
         probabilities.read(predictions / "kept.npz", classes=10)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["shares", "others", "classes"])
+def test_a_flipped_byte_is_named(predictions, name):
+    path = predictions / "kept.npz"
+    content = bytearray(path.read_bytes())
+    with np.load(path) as file:
+        content[content.index(file[name].tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"kept\.npz: its probabilities are damaged; delete it and run `dvc repro`$"):
+        probabilities.read(path, classes=10)

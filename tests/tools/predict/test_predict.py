@@ -24,6 +24,7 @@ from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, ta
 from tests.support.tiny import TINY
 
 MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
+TARGET = {"accuracy": 99.4, "epochs": 20, "parameters": 20_000}
 VARIANTS = {"worse": {"test_accuracy": 98.0}, "tiny": {"test_accuracy": 99.0}}
 POLICY = {"mean": 0.13, "sd": 0.31, "ranges": {}}
 RECIPE_OF_NOBODY = json.dumps({field.name: [] for field in fields(Recipe)})
@@ -47,6 +48,7 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
     texts = {
         "dvc.yaml": "",
         "build/images.json": json.dumps(MNIST),
+        "build/plan.json": json.dumps({"target": TARGET, "variants": list(VARIANTS), "champions": []}),
         "metrics/variants.json": json.dumps(VARIANTS),
         "build/recipes/tiny.json": recipe.to_json(),
         f"data/transforms/{recipe.augmentation}.json": json.dumps(POLICY),
@@ -69,17 +71,17 @@ def project(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("variants", "given", "expected"),
+    ("champions", "given", "expected"),
     [
-        (VARIANTS, "worse", ("worse", "chosen")),
-        (VARIANTS, None, ("tiny", "the best in metrics/variants.json, where there is no champion yet")),
-        (VARIANTS | {"champion": {"test_accuracy": 97.0}}, None, ("champion", "the default")),
+        (["tiny"], "worse", ("worse", "chosen")),
+        ([], None, ("tiny", "the best in metrics/variants.json, where no champion is trained")),
+        (["not_yet", "worse", "tiny"], None, ("worse", "the default")),
     ],
 )
-def test_the_champion_answers_unless_told_and_until_there_is_one_the_best(
-    variants: dict[str, dict[str, float]], given: str | None, expected: tuple[str, str]
+def test_the_first_champion_answers_unless_another_is_given_and_until_there_is_one_the_best(
+    champions: list[str], given: str | None, expected: tuple[str, str]
 ):
-    assert source.choose(variants, given) == expected
+    assert source.choose(VARIANTS, champions, given) == expected
 
 
 def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, capsys: pytest.CaptureFixture[str]):
@@ -89,7 +91,7 @@ def test_a_table_names_each_picture_its_digit_and_who_answers(project: Path, cap
     assert [line.split()[0] for line in lines[2:4]] == ["one.png", "[two].png"]
     assert lines[-1] == (
         "in percent, by the mean of 2 networks of tiny"
-        " (the best in metrics/variants.json, where there is no champion yet)"
+        " (the best in metrics/variants.json, where no champion is trained)"
     )
     assert sum(float(cell) for cell in lines[2].split()[2:]) == pytest.approx(100, abs=0.6)
 
@@ -252,7 +254,7 @@ def test_without_a_picture_that_can_be_read_no_network_is_loaded(
         (
             None,
             "tinny",
-            "--variant: 'tinny' given; allowed are the names in metrics/variants.json; did you mean tiny?",
+            "variant: 'tinny' given; allowed are the names in metrics/variants.json; did you mean tiny?",
         ),
     ],
 )

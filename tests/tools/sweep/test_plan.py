@@ -9,6 +9,7 @@ import torch
 from mnist_study.core import mnist
 from mnist_study.core.errors import UserError
 from mnist_study.tools.sweep import plan as plans
+from tests.support.tiny import DIGITS
 from tests.tools.sweep.conftest import PLAN
 
 
@@ -43,6 +44,7 @@ def test_a_mistake_in_a_trial_is_named(plan: Path):
     ("old", "new", "message"),
     [
         ("trials:", "trails:", "plan.yaml: has no `trials`"),
+        (PLAN[PLAN.index("trials:") :], "trials: {}\nhalving: [1]\n", "plan.yaml: has no `trials`"),
         ("train.lr: 0.01", "trian.lr: 0.01", r"plan.yaml: trials\.slow\.trian\.lr: there is no section of that name"),
         ("slow: {train.lr: 0.01}", "slow: 3", r"plan.yaml: trials\.slow: 3 given; allowed are keys"),
         ("target: {", "target: {{", "plan.yaml, line 3: not valid YAML"),
@@ -69,6 +71,14 @@ def test_a_variant_that_holds_out_nothing_is_refused(plan: Path):
     plan.write_text(PLAN.replace("validation: 128", "validation: 0"))
     with pytest.raises(UserError, match=r"variants\.first\.validation: 0 given; a sweep scores"):
         plans.pending(plan, Path("nowhere"), {})
+
+
+@pytest.mark.parametrize("halving", ["", "halving: [1, 2]\n"])
+def test_a_variant_that_holds_out_all_images_is_refused(plan: Path, training_images: Path, halving: str):
+    plan.write_text(PLAN.replace("validation: 128", f"validation: {DIGITS['train']}") + halving)
+    rule = f"{DIGITS['train']:,} given; allowed are fewer than the {DIGITS['train']:,} training images"
+    with pytest.raises(UserError, match=rf"^variants\.first\.validation: {rule}$"):
+        plans.pending(plan, training_images, {})
 
 
 def test_the_parts_share_no_image_and_the_first_is_the_pipelines(training_images: Path):

@@ -77,6 +77,26 @@ def test_with_halving_the_better_half_gets_more_seeds_each_with_held_out_images_
     assert run(plan, training_images) == rows  # nothing is trained twice
 
 
+def test_rows_of_a_variant_that_the_plan_no_longer_has_do_not_count(
+    plan: Path, training_images: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    plan.write_text(PLAN + "halving: [1, 2]\n")
+    scores = {"slow": "99.000", "quick": "98.000"}
+
+    def score(task: plans.Task) -> dict[str, str]:
+        return dict(zip(table.FIELDS, [*task.key, "9", "1", scores[task.trial], "1", task.recipe_hash], strict=True))
+
+    for seed in ("7", "8"):
+        old = ["slow", "old", seed, "9", "1", "90.000", "1", "abc"]
+        table.append(plan.with_suffix(".csv"), dict(zip(table.FIELDS, old, strict=True)))
+    monkeypatch.setattr(sweep, "run_task", score)
+    monkeypatch.setattr(sweep, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(max_workers=1))
+    run(plan, training_images)
+    printed = capsys.readouterr().out
+    assert "round 2 of 2: 2 seeds each for slow\n" in printed
+    assert "old" not in printed
+
+
 def first_row_or_death(task: plans.Task) -> dict[str, str]:
     """Stands for `run_task`: gives the first row; each process after that dies as if out of memory."""
     if (task.trial, task.seed) != ("slow", 7):

@@ -47,8 +47,8 @@ def draw(results: Results, misses: Misses, published: dict[str, Fit], ours: dict
     if hardest := _hardest(misses, results.images.classes):
         pictures["missed"] = missed.gallery(hardest)
     diagrams = {
-        f"network_{place}": network_diagram.diagram(network.layers, results.images.side)
-        for place, network in enumerate(results.networks, 1)
+        f"network_{network.file_name}": network_diagram.diagram(network.layers, results.images.side)
+        for network in results.networks
     }
     return pictures | diagrams
 

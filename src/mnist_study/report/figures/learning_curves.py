@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from matplotlib.lines import Line2D
 
-from mnist_study.report.figures.card import PALETTE, card, limits, target_line
+from mnist_study.report.figures.card import INK, PALETTE, card, limits, target_line
+
+DOTTED = "dotted: not augmented"
+THIN = "thin: batch size 128 or, in tables 5 and 6, with dropout"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ def learning_curves(panels: dict[str, list[Curve]], target: float, scale: Sequen
 
     The scale is that of the last epochs' accuracies `scale`, by default of all curves; a curve that ends below it is
     named in the legend with its last value. A kind has the same colour in every panel, and is explained in the first
-    that shows it.
+    that shows it. Dotted and thin curves are explained under the panels.
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
@@ -31,7 +34,9 @@ def learning_curves(panels: dict[str, list[Curve]], target: float, scale: Sequen
     lowest, highest = min(scale or [curve.accuracies[-1] for curve in every]), max(max(c.accuracies) for c in every)
     low, _ = limits([lowest], margin=0.6)
     _, high = limits([highest, target], margin=0.1)
-    with card(3.3 * columns + 0.4, 2.7 * rows + 0.4) as (figure, svg):
+    key = [Line2D([], [], color=INK, linestyle=":", label=DOTTED)] if any(curve.dotted for curve in every) else []
+    key += [Line2D([], [], color=INK, linewidth=0.8, label=THIN)] if any(curve.thin for curve in every) else []
+    with card(3.3 * columns + 0.4, 2.7 * rows + (0.8 if key else 0.4)) as (figure, svg):
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
         colours: dict[str, str] = {}
         for axes, (title, curves) in zip(grid.flat, panels.items(), strict=False):
@@ -58,6 +63,8 @@ def learning_curves(panels: dict[str, list[Curve]], target: float, scale: Sequen
         for axes in list(grid.flat)[len(panels) :]:
             axes.remove()
         grid[0, 0].set_ylim(low, high)
+        if key:
+            figure.legend(handles=key, loc="outside lower center", ncols=len(key))
         for axes in grid[:, 0]:
             axes.set_ylabel("test accuracy, %")
     return svg.getvalue()

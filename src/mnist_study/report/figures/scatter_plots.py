@@ -76,7 +76,8 @@ def parameters(points: Sequence[Point], stars: Sequence[Star], target: float, li
         for star in stars:
             _draw_star(axes, star, low)
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.set(xlabel="parameters", ylabel="test accuracy, %")
+        beside = "; networks of nearly equal size stand side by side" if len(columns) > 1 else ""
+        axes.set(xlabel=f"parameters{beside}", ylabel="test accuracy, %")
         if points:
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="here; hollow: published")
     return svg.getvalue()

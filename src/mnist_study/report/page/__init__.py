@@ -37,7 +37,6 @@ FUNCTIONS = (  # that the templates call by these names
     model_card.seeds_table,
     network_tables.layers_table,
     network_tables.networks_table,
-    network_tables.title,
     oddities,
     probability_table.meanings,
     probability_table.probability_table,

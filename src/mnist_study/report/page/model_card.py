@@ -4,7 +4,7 @@ from statistics import fmean
 
 from mnist_study.report.analysis.rows import own_interval
 from mnist_study.report.page.markdown import accuracy, interval, table
-from mnist_study.report.results.outcomes import Results
+from mnist_study.report.results.outcomes import Outcome, Results
 
 
 def seeds_table(results: Results) -> str:
@@ -13,12 +13,18 @@ def seeds_table(results: Results) -> str:
     lines = [
         (
             *(f"`{outcome.recipe.variant}`", f"{outcome.metrics['parameters']:,}", accuracy(outcome)),
-            interval(own_interval(outcome), ".3f"),
+            _interval(outcome),
             ", ".join(f"{each:.2f}" for each in outcome.accuracies),
         )
         for outcome in results.best()
     ]
     return table(header, lines)
+
+
+def _interval(outcome: Outcome) -> str:
+    """Write the interval; that of one seed is of another kind."""
+    ends = interval(own_interval(outcome), ".3f")
+    return ends if len(outcome.accuracies) > 1 else f"one network; for other test images {ends}"
 
 
 def limits_table(results: Results) -> str:

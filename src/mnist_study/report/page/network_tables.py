@@ -6,17 +6,12 @@ from mnist_study.configure.networks import Network, size
 from mnist_study.report.page.markdown import anchor, table
 
 
-def title(network: Network) -> str:
-    """Name a network by its architecture and options, such as `two_pool, dropout 0.04`."""
-    return ", ".join([network.architecture, *(f"{name} {value}" for name, value in network.options.items())])
-
-
 def networks_table(networks: Sequence[Network]) -> str:
     """List the networks, with links to their sections in networks.md."""
     header = ("network", "parameters", "multiply-accumulates per image", "layers", "variants")
     lines = [
         (
-            f"[{title(network)}](networks.md{anchor(title(network))})",
+            f"[{network.title}](networks.md{anchor(network.title)})",
             *(f"{network.parameters:,}", f"{network.multiply_accumulates:,}"),
             *(len(network.layers), len(network.variants)),
         )

@@ -166,30 +166,24 @@ def remove_leftovers(names: Iterable[str], folders: Iterable[Path]) -> list[Path
     return leftovers
 
 
-def gather(
-    plan: Plan,
-    images: Images,
-    *,
-    recipes: Path,
-    networks: Path,
-    training: Path,
-    evaluation: Path,
-    robustness: Path,
-    reference: Path,
-) -> Results:
-    """Read `<name>.json` of each variant in four folders, what the networks are, and the tables of others' results.
+def gather(plan: Plan, images: Images, *, build: Path, results: Path, reference: Path) -> Results:
+    """Read each variant's recipe and results, what the networks are, and the tables of others' results.
 
-    Only the named files are read, so a removed variant's are ignored. Raises UserError
-    naming a file that is missing, no JSON or of another variant.
+    `build` is the folder that `configure` writes, `results` that of the other stages. Only the named files are read, so
+    a removed variant's are ignored. Raises UserError naming a file that is missing, no JSON or of another variant.
     """
-    rows, described = read_published(reference / "published.csv") if images.study else {}, network_file.read(networks)
+    rows = read_published(reference / "published.csv") if images.study else {}
+    described = network_file.read(build / "networks.json")
     network_of = {variant: network for network in described for variant in network.variants}
     outcomes = {}
     for name in plan.variants:
-        recipe = Recipe.read(recipes / f"{name}.json")
+        recipe = Recipe.read(build / "recipes" / f"{name}.json")
         row = rows.get(name)
         differs = row.differs(recipe, network_of[name]) if row else []
-        trained, evaluated = (_read(folder / f"{name}.json", of=name) for folder in (training, evaluation))
+        trained, evaluated = (_read(results / kind / f"{name}.json", of=name) for kind in ("training", "evaluation"))
+        conditions = (
+            _read(results / "robustness" / f"{name}.json", of=name)["conditions"] if name in plan.champions else ()
+        )
         outcomes[name] = Outcome(
             recipe=recipe,
             training=trained,
@@ -197,7 +191,7 @@ def gather(
             metrics=metrics.of_variant(trained, evaluated, plan.target.accuracy),
             published=None if differs else row,
             differs=differs,
-            robustness=_read(robustness / f"{name}.json", of=name)["conditions"] if name in plan.champions else (),
+            robustness=conditions,
         )
     compared = any(outcome.published for outcome in outcomes.values())
     elsewhere = read_elsewhere(reference / "elsewhere.csv") if images.study else []

@@ -53,14 +53,15 @@ def _metrics(variant: str, outcome: Outcome, labels: np.ndarray, path: Path) -> 
 def read(path: Path, classes: int) -> np.ndarray | None:
     """Read probabilities float64 [S, N, classes], as `evaluate` packed them; None where it kept none.
 
-    Raises UserError naming the file where it contradicts itself.
+    Raises UserError naming the file where it is damaged or contradicts itself.
     """
+    content = path.read_bytes()
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             if "shares" not in file:
                 return None
             return _unpacked(file["predicted"], file["others"], file["classes"], file["shares"], classes)
-    except (IndexError, KeyError, ValueError):
+    except Exception:  # numpy and zipfile raise many kinds for a damaged file
         raise UserError(f"{path}: its probabilities are damaged; delete it and run `dvc repro`") from None
 
 

@@ -17,16 +17,20 @@ from mnist_study.core.arithmetic import VERSION, network
 from mnist_study.core.errors import UserError
 from mnist_study.core.inference import logits
 from mnist_study.core.policy import Policy
-from mnist_study.evaluate import load_finite
 from mnist_study.tools.export import onnx_file
+from mnist_study.tools.predict.answer import load
 from mnist_study.tools.predict.source import IMAGES, POLICY, RECIPE, Source, checkout, in_checkout
 
 HERE = Path(__file__).parent
 
 
-def export(variant: str, given: Path | None = None) -> None:
-    """Write the folder, whole or not at all, and print what is in it; raises UserError where it exists already."""
+def export(variant: str | None = None, given: Path | None = None) -> None:
+    """Write the folder, whole or not at all, and print what is in it; raises UserError where it exists already.
+
+    Without a variant it is the one that `predict` takes.
+    """
     source, top = in_checkout(variant), checkout()
+    variant = source.recipe.variant
     folder = given or Path("exports") / variant
     if folder.exists():
         raise UserError(f"{folder}: exists already; remove it, or name another by --folder")
@@ -51,10 +55,7 @@ def _write_network(source: Source, seed: int, images: Tensor, folder: Path) -> o
     """Write one seed's network, and compare its ONNX file with it on the test images [N, side, side]."""
     recipe, policy, name = source.recipe, Policy.read(source.policy), f"seed-{seed}"
     model = architectures.build(recipe.architecture, **recipe.model)
-    weights = source.trained / f"{name}.safetensors"
-    if not weights.exists():
-        raise UserError(f"{weights}: missing; `dvc pull models/{recipe.variant}` restores it")
-    load_finite(model, weights)
+    weights = load(model, recipe, seed, source.trained)
     if recipe.engine == "exact":
         cells = network.of_variant(model, recipe.variant)
         own = kernels.scores(cells, images, policy.mean, policy.sd).logits(images)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic import head, network, scoring
@@ -25,14 +26,24 @@ def probabilities(recipe: Recipe, policy: Policy, trained: Path, images: np.ndar
     exact = network.of_variant(model, recipe.variant) if recipe.engine == "exact" else None
     answers = []
     for seed in recipe.seeds:
-        path = trained / f"seed-{seed}.safetensors"
-        if not path.exists():
-            raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
-        load_finite(model, path)
+        load(model, recipe, seed, trained)
         if exact is None:
             own = logits(model, pictures, policy)
         else:
-            require_version(path)
             own = scoring.logits(exact, pictures, policy.mean, policy.sd)
         answers.append(head.probabilities(own).float())
     return torch.stack(answers).mean(0).numpy()
+
+
+def load(model: nn.Module, recipe: Recipe, seed: int, trained: Path) -> Path:
+    """Put a seed's weights from the folder `trained` into the model, and give their file.
+
+    Raises UserError where it is missing, damaged, of another network or of another version of the arithmetic.
+    """
+    path = trained / f"seed-{seed}.safetensors"
+    if not path.exists():
+        raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
+    load_finite(model, path)
+    if recipe.engine == "exact":
+        require_version(path)
+    return path

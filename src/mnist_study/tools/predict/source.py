@@ -2,16 +2,15 @@
 
 import difflib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mnist_study.core.errors import UserError
 from mnist_study.core.recipe import Recipe
-from mnist_study.report.results.outcomes import Images, read_images
+from mnist_study.report.results.outcomes import Images, read_images, read_plan
 
-CHAMPION = "champion"  # whose networks answer where none are named
 RECIPE, POLICY, IMAGES = "recipe.json", "policy.json", "images.json"  # in an exported folder, beside the weights
 ARCHITECTURES = Path(__file__).parents[2] / "architectures"
 T = TypeVar("T")
@@ -46,20 +45,21 @@ def in_folder(folder: Path) -> Source:
 
 
 def in_checkout(variant: str | None) -> Source:
-    """Find a variant of this checkout: the one given, or the champion; raises UserError where something is missing."""
+    """Find a variant of this checkout, the given one or as `choose` does; raises UserError where one is missing."""
     top = checkout()
     try:
         results = json.loads(_existing(top / "metrics/variants.json", "dvc repro").read_text())
     except json.JSONDecodeError as error:
         raise UserError(f"metrics/variants.json: not JSON ({error}); `dvc repro --force report` writes it") from None
-    chosen, why = choose(results, variant)
+    champions = read_plan(top / "build/plan.json").champions if variant is None else ()
+    chosen, why = choose(results, champions, variant)
     recipe = Recipe.read(top / "build/recipes" / f"{chosen}.json")
     policy = _existing(top / "data/transforms" / f"{recipe.augmentation}.json", "dvc pull --allow-missing")
     return Source(recipe, policy, read_images(top / "build/images.json"), top / "models" / chosen, why)
 
 
-def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tuple[str, str]:
-    """Name the variant to use and say why it is that one: `given`, or the champion, or the best until there is one.
+def choose(variants: Mapping[str, Mapping[str, Any]], champions: Sequence[str], given: str | None) -> tuple[str, str]:
+    """Name the variant to use and say why: `given`, or the first champion, or the best where no champion is trained.
 
     `variants` is what metrics/variants.json holds. Raises UserError where it has none of that name.
     """
@@ -68,13 +68,14 @@ def choose(variants: Mapping[str, Mapping[str, Any]], given: str | None) -> tupl
             return given, "chosen"
         near = difflib.get_close_matches(given, variants, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"--variant: {given!r} given; allowed are the names in metrics/variants.json{meant}")
+        raise UserError(f"variant: {given!r} given; allowed are the names in metrics/variants.json{meant}")
     if not variants:
         raise UserError("metrics/variants.json: names no variant; `dvc repro` trains them")
-    if CHAMPION in variants:
-        return CHAMPION, "the default"
+    trained = [name for name in champions if name in variants]
+    if trained:
+        return trained[0], "the default"
     best = max(variants, key=lambda name: variants[name]["test_accuracy"])
-    return best, f"the best in metrics/variants.json, where there is no {CHAMPION} yet"
+    return best, "the best in metrics/variants.json, where no champion is trained"
 
 
 def checkout() -> Path:

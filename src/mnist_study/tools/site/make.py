@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from mnist_study import swap
 from mnist_study.core.errors import UserError
 from mnist_study.core.policy import Policy
 from mnist_study.report.results.outcomes import Results
@@ -62,8 +63,6 @@ def _replace(target: Path, texts: dict[str, str]) -> None:
                 path = new / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            if target.exists():
-                target.rename(Path(work) / "old")
-            new.rename(target)
+            swap.put_in_place({target: new}, Path(work) / "old")
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror})") from None

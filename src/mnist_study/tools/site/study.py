@@ -14,7 +14,7 @@ from mnist_study.report.analysis.differences import Difference
 from mnist_study.report.analysis.factorial import Fit
 from mnist_study.report.analysis.intervals import Noise
 from mnist_study.report.analysis.rows import against_published, noises, own_interval, verdict
-from mnist_study.report.results import metrics, misses, outcomes, probabilities
+from mnist_study.report.results import metrics, misses, outcomes, whole
 from mnist_study.report.results.misses import Misses
 from mnist_study.report.results.outcomes import Outcome, Results
 
@@ -33,19 +33,14 @@ class Study:
 
 def read() -> Study:
     """Read the checkout in which this runs; raises UserError where metrics/ is not what its results give."""
-    images = outcomes.read_images(Path("build/images.json"))
-    results = outcomes.gather(
+    results, _ = whole.read(
         outcomes.read_plan(Path("build/plan.json")),
-        images,
-        recipes=Path("build/recipes"),
-        networks=Path("build/networks.json"),
-        training=Path("results/training"),
-        evaluation=Path("results/evaluation"),
-        robustness=Path("results/robustness"),
+        outcomes.read_images(Path("build/images.json")),
+        build=Path("build"),
+        results=Path("results"),
         reference=Path("reference"),
+        mnist=MNIST,
     )
-    labels = misses.read(results.confusions(), PREDICTIONS, MNIST, images.side).labels
-    results = probabilities.measured(results, labels, PREDICTIONS)
     _refuse_other_metrics(results)
     published, ours = effects.of_published(results.published), effects.of_results(results)
     judged = claims.judge(results, published, ours, effects.of_epoch(results, claims.EARLY))

@@ -5,10 +5,9 @@ from typing import Any
 
 from mnist_study import architectures
 from mnist_study.core.arithmetic.network import UnsupportedError, read
-from mnist_study.core.errors import UserError
 from mnist_study.core.policy import Policy
 from mnist_study.core.recipe import Recipe
-from mnist_study.evaluate import load_finite, require_version
+from mnist_study.tools.predict.answer import load
 from mnist_study.tools.site.network import describe
 
 
@@ -24,11 +23,6 @@ def networks(recipe: Recipe, policy: Policy, trained: Path) -> dict[int, dict[st
         return {}
     found = {}
     for seed in recipe.seeds:
-        path = trained / f"seed-{seed}.safetensors"
-        if not path.exists():
-            raise UserError(f"{path}: missing; `dvc pull models/{recipe.variant}` restores it")
-        load_finite(model, path)
-        if recipe.engine == "exact":
-            require_version(path)
+        load(model, recipe, seed, trained)
         found[seed] = describe(model, policy.mean, policy.sd)
     return found

@@ -65,6 +65,11 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
             raise UserError(f"data, {said}; {images} has images of {side} x {side} with labels to {last}")
         for recipe in each.recipes:
             ranges = each.policies[recipe.augmentation].ranges()
+            if recipe.validation >= len(training.images):
+                given = (
+                    f"{recipe.validation:,} given; allowed are fewer than the {len(training.images):,} training images"
+                )
+                raise UserError(f"variants.{recipe.variant}.validation: {given}")
             policy = with_kinds(Policy(mean, sd, {name: (low, high) for name, (low, high) in ranges.items()}))
             parts = len(training.images) // recipe.validation if rotating else 1
             for place, seed in enumerate(recipe.seeds):
@@ -81,11 +86,12 @@ def pending(plan: Path, images: Path, finished: dict[tuple[str, ...], str]) -> l
 def trials(plan: Path) -> dict[str, Plan]:
     """Make each trial's changes and check what comes out; raises UserError where that is no params.yaml."""
     raw = document.read(plan)
-    if not isinstance(raw, dict) or not isinstance(raw.get("trials"), dict):
+    if not isinstance(raw, dict) or not isinstance(raw.get("trials"), dict) or not raw["trials"]:
         raise UserError(
             f"{plan}: has no `trials`, a name for each set of changes, such as {{slow: {{train.lr: 0.01}}}}"
         )
     raw.pop("halving", None)
+    raw.setdefault("champions", [])  # which a sweep does not need
     checked = {}
     for trial, changes in raw.pop("trials").items():
         if not isinstance(changes, dict):
@@ -99,6 +105,16 @@ def trials(plan: Path) -> dict[str, Plan]:
                 raise UserError(f"{plan}: trials.{trial}.{name}: there is no section of that name") from None
         checked[str(trial)] = build.check(changed, f"{plan.stem}, {trial}")
     return checked
+
+
+def keys(checked: dict[str, Plan]) -> set[tuple[str, ...]]:
+    """Give the key of every row that these trials ask for; the table may have others, of variants that are gone."""
+    return {
+        (trial, recipe.variant, str(seed))
+        for trial, each in checked.items()
+        for recipe in each.recipes
+        for seed in recipe.seeds
+    }
 
 
 def rounds(plan: Path) -> list[list[int]]:

@@ -12,8 +12,8 @@ from rich.console import Console
 from mnist_study.core import mnist
 from mnist_study.core.errors import UserError
 from mnist_study.running import pool
-from mnist_study.tools.sweep.plan import Task, hold_out, pending, rounds, trials
-from mnist_study.tools.sweep.table import FIELDS, SCORES, append, better_half, done, means
+from mnist_study.tools.sweep.plan import Task, hold_out, keys, pending, rounds, trials
+from mnist_study.tools.sweep.table import FIELDS, SCORES, append, better_half, done, key, means, rows
 from mnist_study.train.messages import Note, Progress
 from mnist_study.train.replica import train_one
 
@@ -24,14 +24,17 @@ def sweep(plan: Path, images: Path) -> None:
     Raises UserError where a process dies; the table keeps the rows that were there by then.
     """
     table, halving = plan.with_suffix(".csv"), rounds(plan)
-    kept = list(trials(plan))
+    checked = trials(plan)
+    kept, planned = list(checked), keys(checked)
+    wanted: list[dict[str, str]] = []
     for number, seeds in enumerate(halving, start=1):
         if number > 1:
-            kept = better_half(table, kept, halving[number - 2])
+            kept = better_half(wanted, kept, halving[number - 2])
             print(f"round {number} of {len(halving)}: {len(seeds)} seeds each for {', '.join(kept)}", flush=True)
         left = pending(plan, images, done(table))
         _train([task for task in left if task.trial in kept and task.seed in seeds], table)
-        Console().print(means(table))
+        wanted = [row for row in rows(table) if key(row) in planned]
+        Console().print(means(wanted))
 
 
 def _train(tasks: Sequence[Task], table: Path) -> None:

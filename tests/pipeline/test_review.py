@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.support import ROOT
+from mnist_study.tools import lockfile
+from tests.support import COMMAND, ROOT
 from tests.support.checkout import Checkout, write_copy
 from tests.support.tiny import write_idx, write_tiny_mnist
 
@@ -169,6 +170,32 @@ def test_nothing_changed_nothing_stale(origin: tuple[Path, Path], tmp_path: Path
     done = review(clone(bare, tmp_path / "clone", "same", mnist))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[2:] == ["No stage is stale, and no parameter, variant or metric changed."]
+
+
+def test_what_was_not_pushed_fails_with_whose_turn_it_is(origin: tuple[Path, Path], tmp_path: Path):
+    bare, mnist = origin
+    checkout = clone(bare, tmp_path / "clone", "same", mnist)
+    (_, md5), *_ = lockfile.outs((checkout.folder / "dvc.lock").read_text())["train@slow"]
+    checkout.run("git", "rm", "--quiet", f".dvc/store/files/md5/{md5[:2]}/{md5[2:]}")
+    done = review(checkout)
+    assert done.returncode != 0
+    assert "### Results that were not pushed" in done.stdout
+    assert "| test | `train@slow` |" in done.stdout
+    assert "stale stage" not in done.stdout
+
+
+def test_what_is_not_merged_is_told_with_its_command(origin: tuple[Path, Path], tmp_path: Path):
+    """Before DVC, which says that this is no YAML."""
+    bare, mnist = origin
+    checkout = clone(bare, tmp_path / "clone", "same", mnist)
+    marked = "<<<<<<< ours\n=======\n  train@slow:\n    cmd: x\n>>>>>>> theirs\n"
+    checkout.edit("dvc.lock", "stages:\n", f"stages:\n{marked}")
+    (checkout.folder / "data").mkdir()  # as where all was run: nothing is fetched first
+    (checkout.folder / "data/mnist").mkdir()
+    for command in (["review", "origin/main"], ["plan"]):
+        done = checkout.run(*COMMAND, *command, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error: dvc.lock is not merged: both sides changed train@slow; keep one side")
 
 
 def test_a_recipe_that_a_training_reads_stays(origin: tuple[Path, Path], tmp_path: Path):

@@ -39,6 +39,7 @@ def test_a_number_as_a_name_and_an_empty_section():
     params = parse("variants: {7: {}}\nchampions:\n")
     assert names(params, "train@7")
     assert not names(params, "robustness@7")
+    assert not names(parse("variants: 7\n"), "train@7")  # which `configure` refuses
 
 
 @pytest.mark.parametrize("text", ["", "[]\n", "a: [\n", "<<<<<<< ours\na: 1\n=======\na: 2\n>>>>>>> theirs\n"])

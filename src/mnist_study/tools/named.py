@@ -21,7 +21,8 @@ SECTIONS = {  # what dvc.yaml makes a kind of stages of
 def names(params: Mapping[str, Any], stage: str) -> bool:
     """Tell whether the content of params.yaml names the stage's variant, policy or champion, if it has any."""
     kind, _, name = stage.partition("@")
-    return not name or name in map(str, params.get(SECTIONS.get(kind, "")) or ())
+    section = params.get(SECTIONS.get(kind, ""))
+    return not name or (isinstance(section, dict | list) and name in map(str, section))
 
 
 def read(top: Path) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def show(overrides: Sequence[str]) -> None:
 def add_new(reasons: Reasons, locked: Mapping[str, Any], params: Mapping[str, Any]) -> None:
     """Add the stages that params.yaml names and dvc.lock does not have."""
     for kind, section in named.SECTIONS.items():
-        for stage in (f"{kind}@{name}" for name in params[section]):
+        for stage in (f"{kind}@{name}" for name in params.get(section) or ()):
             if stage not in locked:
                 reasons.setdefault(stage, ["has not run"])
 

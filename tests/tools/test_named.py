@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mnist_study.core.errors import UserError
-from mnist_study.tools.named import names, parse, read
+from mnist_study.tools.named import SECTIONS, names, parse, read
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,11 @@ def test_each_kind_of_stage_is_looked_up_in_its_own_section():
     assert not any(names(params, f"{kind}@epochs") for kind in stages)
     assert names(params, "report")
     assert names({}, "configure")
+
+
+def test_the_sections_are_those_of_dvc_yaml():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert {name: stage["foreach"].strip("${}") for name, stage in stages.items() if "foreach" in stage} == SECTIONS
 
 
 def test_a_number_as_a_name_and_an_empty_section():

@@ -83,7 +83,7 @@ const charts = (() => {
     }
     svg.append(text((MARGIN.left + right) / 2, height - 4, "parameters (logarithmic)", { "text-anchor": "middle" }));
     svg.append(text(0, MARGIN.top - 1, "%"));
-    svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"), text(right, y(goal) - 5, `target ${goal.toFixed(2)} %`, { "text-anchor": "end" }));
+    svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"), text(MARGIN.left + 6, y(goal) - 5, `target ${goal.toFixed(2)} %`));
 
     const step = Math.min(1.5, width / 760), points = [];
     for (const group of sized(all.filter(([, each]) => each.table !== undefined))) {
@@ -95,7 +95,7 @@ const charts = (() => {
       [...group].sort(by((each) => each.accuracy)).forEach(([name, each], rank) => points.push({ name, each, x: place(rank), kind: "ours" }));
     }
     for (const [name, each] of all) if (each.table === undefined) points.push({ name, each, x: x(each.parameters), kind: "own" });
-    const box = tip(place);
+    const box = tip(place), labels = [];
     for (const point of points) {
       const { name, each, kind } = point, [from, to] = each.interval;
       point.y = y(each.accuracy);
@@ -108,12 +108,24 @@ const charts = (() => {
       point.link.addEventListener("blur", box.hide);
       svg.append(point.link);
       if (kind === "own" && points.filter((other) => other.kind === "own").length <= 8) {
-        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, left = point.x + 10 + 8 * label.length > width;
-        svg.append(text(point.x + (left ? -10 : 10), point.y - 8, label, { class: "own mark", "text-anchor": left ? "end" : "start" }));
+        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, { x, y, left } = free(point, 8 * label.length, width, labels);
+        svg.append(text(x, y, label, { class: "own mark", "text-anchor": left ? "end" : "start" }));
       }
       if (each.accuracy < low) svg.append(text(point.x, bottom - 8, "▾", { class: `${kind} mark`, "text-anchor": "middle" }));
     }
     nearest(svg, points, box);
+  }
+
+  /** Where a point's label of some `length` fits in and meets no other, if there is such a place: right or left of it, above or below. */
+  function free(point, length, width, labels) {
+    const places = [[10, -8], [-10, -8], [10, 18], [-10, 18]].map(([across, down]) => {
+      const x = point.x + across, left = across < 0, from = left ? x - length : x;
+      return { x, y: point.y + down, left, from, to: from + length };
+    });
+    const meets = (each) => labels.some((other) => each.from < other.to + 6 && other.from < each.to + 6 && Math.abs(each.y - other.y) < 20);
+    const inside = places.filter((each) => each.from >= 0 && each.to <= width), found = inside.find((each) => !meets(each)) ?? inside[0] ?? places[0];
+    labels.push(found);
+    return found;
   }
 
   const by = (value) => ([, one], [, other]) => value(one) - value(other);
@@ -200,11 +212,11 @@ const charts = (() => {
     const goal = window.STUDY?.target.accuracy ?? window.GOAL;
     if (y(goal) > MARGIN.top && y(goal) < bottom) svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"));
     const points = [], box = tip(place);
+    const dash = (number) => ["none", "7 3", "2 3"][Math.floor(number / PALETTE.length) % 3];
     series.forEach(({ name, values, href }, number) => {
       const group = element(href ? "a" : "g", { style: `--key: ${PALETTE[number % PALETTE.length]}`, ...(href ? { href, "aria-label": name } : {}) });
       group.append(element("polyline", { class: "curve", points: values.map((value, i) => `${x(i + 1)},${y(value)}`).join(" ") }));
-      const dash = ["none", "7 3", "2 3"][Math.floor(number / PALETTE.length) % 3];
-      group.firstChild.style.strokeDasharray = dash;
+      group.firstChild.style.strokeDasharray = dash(number);
       values.forEach((value, i) => {
         const dot = element("circle", { cx: x(i + 1), cy: y(value), r: 2, class: "dot" });
         group.append(dot);
@@ -216,13 +228,35 @@ const charts = (() => {
     const legend = document.createElement("div");
     legend.className = "legend";
     series.forEach(({ name }, number) => {
-      const key = document.createElement("span");
-      key.className = "key";
+      const key = document.createElement("span"), stroke = line(0, 5, 24, 5, "curve");
+      key.className = "key stroke";
       key.style.setProperty("--key", PALETTE[number % PALETTE.length]);
-      key.textContent = name;
+      stroke.style.strokeDasharray = dash(number);
+      key.append(element("svg", { viewBox: "0 0 24 10", "aria-hidden": "true" }, stroke), name);
       legend.append(key);
     });
-    place.append(legend);
+    place.append(legend, values(series, epochs));
+  }
+
+  /** What curves show as a table, folded, for those who point at nothing. */
+  function values(series, epochs) {
+    const folded = document.createElement("details"), table = document.createElement("table");
+    const row = (kind, head, cells) => {
+      const made = table.insertRow(), first = made.appendChild(document.createElement("th"));
+      first.scope = kind === "th" ? "col" : "row";
+      first.textContent = head;
+      for (const words of cells) {
+        const cell = made.appendChild(document.createElement(kind));
+        cell.className = "number";
+        cell.textContent = words;
+        if (kind === "th") cell.scope = "col";
+      }
+    };
+    row("th", "epoch", series.map(({ name }) => name));
+    for (let i = 0; i < epochs; i++) row("td", String(i + 1), series.map((each) => each.values[i]?.toFixed(3) ?? ""));
+    folded.innerHTML = '<summary>The values, in percent</summary><div class="wide" role="region" aria-label="Values of the curves" tabindex="0"></div>';
+    folded.lastChild.append(table);
+    return folded;
   }
 
   /** One claim's difference on the scale of all. */

@@ -95,10 +95,10 @@ const charts = (() => {
       [...group].sort(by((each) => each.accuracy)).forEach(([name, each], rank) => points.push({ name, each, x: place(rank), kind: "ours" }));
     }
     for (const [name, each] of all) if (each.table === undefined) points.push({ name, each, x: x(each.parameters), kind: "own" });
-    const box = tip(place), labels = [];
+    const box = tip(place), labels = [{ from: MARGIN.left, to: MARGIN.left + 110, y: y(goal) - 5 }]; // the target's
+    for (const point of points) Object.assign(point, { y: y(point.each.accuracy), top: y(point.each.interval[1]), end: y(point.each.interval[0]) });
     for (const point of points) {
       const { name, each, kind } = point, [from, to] = each.interval;
-      point.y = y(each.accuracy);
       point.words = `${name}\n${percent(each.accuracy)}${each.sd ? ` ± ${each.sd.toFixed(3)}` : ""} (${from.toFixed(2)} to ${to.toFixed(2)})\n` +
         `${each.parameters.toLocaleString("en")} parameters` + (each.published ? `\npublished ${percent(each.published, 2)}` : "");
       point.link = element("a", { href: `variants/${name}.html`, class: kind, "aria-label": point.words.replaceAll("\n", ", ") },
@@ -108,7 +108,7 @@ const charts = (() => {
       point.link.addEventListener("blur", box.hide);
       svg.append(point.link);
       if (kind === "own" && points.filter((other) => other.kind === "own").length <= 8) {
-        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, { x, y, left } = free(point, 8 * label.length, width, labels);
+        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, { x, y, left } = free(point, 8 * label.length, width, labels, points);
         svg.append(text(x, y, label, { class: "own mark", "text-anchor": left ? "end" : "start" }));
       }
       if (each.accuracy < low) svg.append(text(point.x, bottom - 8, "▾", { class: `${kind} mark`, "text-anchor": "middle" }));
@@ -116,14 +116,16 @@ const charts = (() => {
     nearest(svg, points, box);
   }
 
-  /** Where a point's label of some `length` fits in and meets no other, if there is such a place: right or left of it, above or below. */
-  function free(point, length, width, labels) {
+  /** Where a point's label of some `length` fits in, meets no other label if it can be, and covers the fewest points. */
+  function free(point, length, width, labels, points) {
     const places = [[10, -8], [-10, -8], [10, 18], [-10, 18]].map(([across, down]) => {
       const x = point.x + across, left = across < 0, from = left ? x - length : x;
       return { x, y: point.y + down, left, from, to: from + length };
     });
-    const meets = (each) => labels.some((other) => each.from < other.to + 6 && other.from < each.to + 6 && Math.abs(each.y - other.y) < 20);
-    const inside = places.filter((each) => each.from >= 0 && each.to <= width), found = inside.find((each) => !meets(each)) ?? inside[0] ?? places[0];
+    const meets = (each) => labels.filter((other) => each.from < other.to + 6 && other.from < each.to + 6 && Math.abs(each.y - other.y) < 13).length;
+    const covers = (each) => points.filter(({ x, top, end }) => x > each.from - 3 && x < each.to + 3 && end > each.y - 13 && top < each.y + 5).length;
+    const cost = (each) => (each.from < MARGIN.left || each.to > width ? 1e6 : 0) + 1e3 * meets(each) + covers(each);
+    const found = places.reduce((best, each) => (cost(each) < cost(best) ? each : best));
     labels.push(found);
     return found;
   }

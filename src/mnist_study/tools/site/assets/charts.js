@@ -230,7 +230,7 @@ const charts = (() => {
     const legend = document.createElement("div");
     legend.className = "legend";
     series.forEach(({ name }, number) => {
-      const key = document.createElement("span"), stroke = line(0, 5, 24, 5, "curve");
+      const key = document.createElement("span"), stroke = line(0, 5, 24, 5, "sample");
       key.className = "key stroke";
       key.style.setProperty("--key", PALETTE[number % PALETTE.length]);
       stroke.style.strokeDasharray = dash(number);

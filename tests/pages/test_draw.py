@@ -165,12 +165,12 @@ def test_a_pen_draws(opened: Any):
     box = page.tab.locator("#paper").bounding_box()
     pen = page.tab.context.new_cdp_session(page.tab)
     page.tab.evaluate("addEventListener('pointerdown', (event) => (window.kind = event.pointerType), true)")
-    for number, (x, y) in enumerate(STROKES["2"][0]):
-        place = {"x": box["x"] + x / 100 * box["width"], "y": box["y"] + y / 100 * box["height"]}
-        kind = "mouseMoved" if number else "mousePressed"
+    left, top, side = box["x"], box["y"], box["width"]
+    places = [{"x": left + x / 100 * side, "y": top + y / 100 * side} for x, y in STROKES["2"][0]]
+    kinds = ["mousePressed", *["mouseMoved"] * (len(places) - 1), "mouseReleased"]
+    for number, (kind, place) in enumerate(zip(kinds, [*places, places[-1]], strict=True)):
         more = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": 0.2 + 0.05 * number}
         pen.send("Input.dispatchMouseEvent", {"type": kind, **place, **more})
-    pen.send("Input.dispatchMouseEvent", {"type": "mouseReleased", **place, "button": "left", "pointerType": "pen"})
     assert page.tab.evaluate("window.kind") == "pen"
     assert settled(page).startswith("2,")
 

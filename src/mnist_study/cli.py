@@ -34,7 +34,10 @@ def options(version: Annotated[bool, Option("--version", help="Print the version
 @app.command()
 def predict(
     pictures: Annotated[list[str], Argument(metavar="PICTURE...", help="Photos or drawings, each of one digit.")],
-    variant: Annotated[str | None, Option(help="Whose networks answer: the first champion's by default.")] = None,
+    variant: Annotated[
+        str | None,
+        Option(help="Whose networks answer: by default the first champion's; champion_5k for noisy pictures."),
+    ] = None,
     folder: Annotated[Path | None, Option(help="What `export` wrote: needs no checkout.")] = None,
     json: Annotated[bool, Option("--json", help="Print JSON for programs.")] = False,
     show: Annotated[bool, Option("--show", help="Draw what the networks see of each picture.")] = False,

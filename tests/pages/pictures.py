@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.pages import chromium
@@ -10,6 +11,7 @@ from tests.support import ROOT
 
 SITE, PICTURES = ROOT / "site", ROOT / "docs" / "pictures"
 WIDTH, HEIGHT = 1100, 1040
+BROAD, LAYERS = 1440, 5  # of the page to draw on: its width, and how many layers the picture shows
 
 
 def save(name: str, shot: bytes) -> None:
@@ -26,15 +28,19 @@ def main() -> None:
         page.wait_for_selector(".chart svg a")
         save("overview", page.screenshot())
         page.emulate_media(color_scheme="dark")
-        page.goto(f"{(SITE / 'draw.html').as_uri()}#network=champion&mean")
+        page.set_viewport_size({"width": BROAD, "height": HEIGHT})
+        page.goto(f"{(SITE / 'draw.html').as_uri()}#network=champion")
         page.wait_for_selector(".answer")
         for _ in range(20):  # so that the browser has compiled the scorer
             page.click("[data-sample='3']")
-        page.wait_for_selector(".layer canvas")
-        page.wait_for_selector(".answer.stale", state="detached")
         page.mouse.move(0, 0)
-        save("draw", page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": 1150}, full_page=True))
+        last = page.locator(f".layer >> nth={LAYERS - 1}").bounding_box()
+        end = last["y"] + page.evaluate("scrollY") + last["height"] + 16
+        save("draw", page.screenshot(clip={"x": 0, "y": 0, "width": BROAD, "height": end}, full_page=True))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except pytest.fail.Exception as error:  # what is missing, in a line
+        raise SystemExit(str(error)) from None

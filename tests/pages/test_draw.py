@@ -16,7 +16,7 @@ from mnist_study.core.recipe import Recipe
 from mnist_study.tools.predict import picture, resample
 from mnist_study.tools.predict.answer import probabilities
 from tests.pages.page import Page
-from tests.support import ROOT
+from tests.support import ROOT, photos
 
 pytestmark = [pytest.mark.slow, pytest.mark.pages]
 
@@ -160,6 +160,46 @@ def test_a_finger_draws_and_does_not_scroll(opened: Any):
     assert page.tab.evaluate("scrollY") == 0
 
 
+def test_a_pen_draws(opened: Any):
+    page = opened("draw")
+    box = page.tab.locator("#paper").bounding_box()
+    pen = page.tab.context.new_cdp_session(page.tab)
+    page.tab.evaluate("addEventListener('pointerdown', (event) => (window.kind = event.pointerType), true)")
+    left, top, side = box["x"], box["y"], box["width"]
+    places = [{"x": left + x / 100 * side, "y": top + y / 100 * side} for x, y in STROKES["2"][0]]
+    kinds = ["mousePressed", *["mouseMoved"] * (len(places) - 1), "mouseReleased"]
+    for number, (kind, place) in enumerate(zip(kinds, [*places, places[-1]], strict=True)):
+        more = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": 0.2 + 0.05 * number}
+        pen.send("Input.dispatchMouseEvent", {"type": kind, **place, **more})
+    assert page.tab.evaluate("window.kind") == "pen"
+    assert settled(page).startswith("2,")
+
+
+def test_answers_of_the_drawing_before_are_dimmed_until_the_pen_rests(opened: Any):
+    page = opened("draw")
+    page.tab.evaluate("""() => {
+      const whole = scorer.logits; // on a slow machine
+      scorer.logits = (...given) => {
+        for (const end = performance.now() + 20; performance.now() < end; );
+        return whole(...given);
+      };
+      window.most = 0; // panels that were dimmed at once
+      const note = () => (most = Math.max(most, document.querySelectorAll(".behind").length));
+      new MutationObserver(note).observe(document.getElementById("answers"), { attributes: true, subtree: true });
+    }""")
+    box = page.tab.locator("#paper").bounding_box()
+    page.tab.mouse.move(box["x"] + 100, box["y"] + 80)
+    page.tab.mouse.down()
+    page.tab.mouse.move(box["x"] + 120, box["y"] + 200)
+    others = page.tab.locator(".answer").count() - 1
+    page.tab.wait_for_function("most > 0 && !document.querySelector('.behind')")  # the pen rests on the paper
+    assert page.tab.evaluate("most") == others
+    page.tab.evaluate("most = 0")
+    page.tab.mouse.move(box["x"] + 160, box["y"] + 240)
+    page.tab.mouse.up()
+    page.tab.wait_for_function("most > 0 && !document.querySelector('.behind')")
+
+
 def photo(digit: str, paper: int = 210, ink: int = 60, form: str = "PNG") -> bytes:
     picture = Image.new("L", (400, 300), paper)
     for line in STROKES[digit]:
@@ -205,3 +245,17 @@ def test_what_is_no_picture_or_shows_nothing_is_said_and_changes_nothing(opened:
     give(page, photo("7", paper=90, ink=90), "paste")
     assert page.tab.inner_text("#trouble") == "The picture shows nothing: all of it is as its rim."
     assert settled(page).startswith("7,")
+    frames, buffer = [Image.new("L", (40, 40), level) for level in (0, 255)], io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    give(page, buffer.getvalue(), "open", "image/gif")
+    words = "There are 2 pictures in this file; give one of them as a picture of its own."
+    assert page.tab.inner_text("#trouble") == words
+
+
+def test_photos_with_shadows_are_named(opened: Any):
+    page, generator = opened("draw"), np.random.default_rng(1)
+    for digit in range(10):
+        colours, buffer = photos.photo(photos.drawn(digit, generator), generator), io.BytesIO()
+        Image.fromarray(np.uint8(255 * colours)).save(buffer, "PNG")
+        give(page, buffer.getvalue(), "open")
+        assert re.match(rf"(Unsure: perhaps )?{digit}, ", settled(page)), (digit, settled(page))

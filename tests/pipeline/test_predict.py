@@ -19,7 +19,6 @@ from tests.support import COMMAND, ROOT, photos
 
 pytestmark = pytest.mark.slow
 FONTS = ("DejaVuSans", "cmss10")  # matplotlib's
-AS_DIGITS = set("DIJOQSZ")  # letters that have the shape of a digit
 
 
 def run(folder: Path, *command: str) -> str:
@@ -40,11 +39,11 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def drawn(character: str, font: str) -> Image.Image:
-    """A character, white on black, [336, 336]."""
+def drawn(text: str, font: str, size: int = 260) -> Image.Image:
+    """A character or two, white on black, [336, 336]."""
     image = Image.new("L", (336, 336))
-    typeface = ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf", 260)
-    ImageDraw.Draw(image).text((168, 168), character, 255, typeface, anchor="mm")
+    typeface = ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf", size)
+    ImageDraw.Draw(image).text((168, 168), text, 255, typeface, anchor="mm")
     return image
 
 
@@ -85,25 +84,30 @@ def test_at_least_97_of_100_pictures_of_digits_are_named(restored: Path, tmp_pat
 
 def test_photos_with_shadows_are_named(restored: Path, tmp_path: Path):
     generator, labels = np.random.default_rng(1), {}
-    for place, label in enumerate(4 * list(range(10))):
+    for place, label in enumerate(8 * list(range(10))):
         path = tmp_path / f"{place}.png"
         Image.fromarray(np.uint8(255 * photos.photo(photos.drawn(label, generator), generator))).save(path)
         labels[str(path)] = label
     told = answers(restored, *labels)
-    assert [one["file"] for one in told if one["digit"] != labels[one["file"]]] == []
+    assert [one["file"] for one in told if one["digit"] != labels[one["file"]] and not one["unsure"]] == []
+    assert sum(one["unsure"] for one in told) <= 2
 
 
-def test_most_letters_and_all_noise_are_unsure(restored: Path, tmp_path: Path):
-    letters = sorted(set(string.ascii_uppercase) - AS_DIGITS)
-    for font, letter in itertools.product(FONTS, letters):
-        drawn(letter, font).save(tmp_path / f"{font}-{letter}.png")
+def test_half_of_the_letters_nearly_all_numbers_and_all_noise_are_unsure(restored: Path, tmp_path: Path):
+    """docs/predict.md has the rates in more fonts."""
+    numbers = [str(number) for number in range(10, 100, 7)]
+    for font, text in itertools.product(FONTS, [*string.ascii_uppercase, *numbers]):
+        kind = "number" if text.isdigit() else "letter"
+        drawn(text, font, 260 if kind == "letter" else 180).save(tmp_path / f"{kind}-{font}-{text}.png")
     for number in range(10):
         pixels = np.random.default_rng(number).integers(0, 256, (100, 100), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"noise-{number}.png")
     told = answers(restored, *map(str, sorted(tmp_path.iterdir())))
     sure = [Path(one["file"]).stem for one in told if not one["unsure"]]
-    assert len(sure) <= len(FONTS) * len(letters) / 2, sure
-    assert not [name for name in sure if name.startswith("noise")]
+    counts = {kind: sum(name.startswith(kind) for name in sure) for kind in ("letter", "number", "noise")}
+    assert counts["letter"] <= 0.5 * 26 * len(FONTS), sure  # 24 of 52 on 2026-11-29
+    assert counts["number"] <= 0.1 * len(numbers) * len(FONTS), sure
+    assert counts["noise"] == 0
 
 
 def test_without_weights_it_says_how_to_get_them(restored: Path, tmp_path: Path):

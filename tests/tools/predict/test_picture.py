@@ -106,6 +106,13 @@ def test_a_shadow_over_a_part_does_not_matter(monkeypatch: pytest.MonkeyPatch):
     assert spoilt() >= 3
 
 
+def test_ink_and_a_patch_of_light_that_outweighs_it_are_told_apart():
+    values = np.full((100, 100, 3), 0.5)
+    values[20:80, 45:85] = np.array([0.67, 0.63, 0.65])  # four times as large as the stroke, half as far from the paper
+    values[20:80, 10:20] = 0.2
+    assert resample.crop(picture.find(values)).shape == (60, 10)
+
+
 @settings(max_examples=25, deadline=None)
 @given(ink=drawings(), pen=st.sampled_from([(0, 0, 0), (255, 255, 255), (0, 0, 180), (250, 240, 60)]))
 def test_transparency_does_not_matter(ink: np.ndarray, pen: tuple[int, int, int]):

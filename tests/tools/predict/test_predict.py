@@ -20,7 +20,7 @@ from mnist_study.core.recipe import Recipe
 from mnist_study.report.results.outcomes import Images
 from mnist_study.tools.golden import made
 from mnist_study.tools.predict import answer, picture, resample, source
-from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, table
+from mnist_study.tools.predict.predict import WIDTH, as_json, drawn, predict, table, unsure
 from tests.support.tiny import TINY
 
 MNIST = {"side": 28, "classes": list("0123456789"), "study": True}
@@ -136,22 +136,39 @@ def test_what_the_networks_see_is_drawn_on_demand(project: Path, capsys: pytest.
 
 def test_a_digit_is_named_only_where_it_stands_out(capsys: pytest.CaptureFixture[str]):
     answers = {name: np.array([1 - share, share, *[0.0] * 8]) for name, share in (("one", 0.96), ("no", 0.94))}
-    Console(width=WIDTH).print(table(answers, Images()))
+    Console(width=WIDTH).print(table(answers, ["no"], Images()))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[2:4]] == [["one", "1"], ["no", "unsure"]]
-    assert lines[4].strip() == "unsure: no digit reaches 95 %"
-    told = json.loads(as_json("tiny", [0], ["one", "no"], answers, {}, Images()))["pictures"]
+    assert lines[4].strip() == "unsure: no digit reaches 95 %, or several stand side by side"
+    assert [unsure(shares) for shares in answers.values()] == [False, True]
+    told = json.loads(as_json("tiny", [0], ["one", "no"], answers, ["no"], {}, Images()))["pictures"]
     assert [(one["digit"], one["unsure"]) for one in told] == [(1, False), (1, True)]
+
+
+def test_two_digits_side_by_side_are_unsure(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    sure = np.eye(10)[[1, 1]]
+    monkeypatch.setattr("mnist_study.tools.predict.predict.answer", lambda *_: sure)
+    pixels = np.full((120, 160), 230, np.uint8)
+    pixels[20:100, [*range(20, 38), *range(120, 138)]] = 30
+    Image.fromarray(pixels).save("eleven.png")
+    predict(["one.png", "eleven.png"], json_wanted=True)
+    assert [one["unsure"] for one in json.loads(capsys.readouterr().out)["pictures"]] == [False, True]
+    path = project / "build/images.json"
+    path.write_text(json.dumps(MNIST | {"study": False}))  # a pair of something else may be one class
+    predict(["one.png", "eleven.png"], json_wanted=True)
+    assert [one["unsure"] for one in json.loads(capsys.readouterr().out)["pictures"]] == [False, False]
 
 
 def test_of_many_classes_those_that_a_picture_may_show_have_a_column(capsys: pytest.CaptureFixture[str]):
     images = Images(side=32, classes=[f"c{label}" for label in range(26)], study=False)
     shares = np.zeros(26)
     shares[[3, 20, 21]] = 0.97, 0.025, 0.005
-    Console(width=WIDTH).print(table({"one": shares}, images))
+    Console(width=WIDTH).print(table({"one": shares}, [], images))
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0].split(), lines[2].split()) == (["picture", "class", "c3", "c20"], ["one", "c3", "97.0", "2.5"])
-    (told,) = json.loads(as_json("tiny", [0], ["one"], {"one": shares}, {}, images))["pictures"]
+    (told,) = json.loads(as_json("tiny", [0], ["one"], {"one": shares}, [], {}, images))["pictures"]
     assert (told["class"], told["unsure"], len(told["probabilities"])) == ("c3", False, 26)
 
 
@@ -166,7 +183,7 @@ def test_a_picture_is_made_as_large_as_the_images(project: Path, capsys: pytest.
 
 
 def test_nothing_is_said_of_unsure_where_all_digits_stand_out(capsys: pytest.CaptureFixture[str]):
-    Console(width=WIDTH).print(table({"one": np.eye(10)[1]}, Images()))
+    Console(width=WIDTH).print(table({"one": np.eye(10)[1]}, [], Images()))
     assert "unsure" not in capsys.readouterr().out
 
 

@@ -20,7 +20,7 @@ const resample = require({json.dumps(str(SCRIPT))});
 const inks = JSON.parse(require("fs").readFileSync(0, "utf8"));
 console.log(JSON.stringify(inks.map(({{ ink, height, width, pixels }}) => {{
   const image = resample.asMnist(Buffer.from(ink, "base64"), height, width, pixels);
-  return image && Buffer.from(image).toString("base64");
+  return image && {{ image: Buffer.from(image).toString("base64"), several: resample.sideBySide(image, pixels) }};
 }})));
 """
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node, which comes with npm")
@@ -37,7 +37,8 @@ def drawn(seed: int, height: int = 280, width: int = 280, pen: int = 20) -> np.n
     return ink
 
 
-def in_javascript(inks: list[tuple[np.ndarray, int]]) -> list[np.ndarray | None]:
+def in_javascript(inks: list[tuple[np.ndarray, int]]) -> list[tuple[np.ndarray, bool] | None]:
+    """Give the image of each ink, and whether it shows digits side by side."""
     given = [
         {"ink": base64.b64encode(ink.tobytes()).decode(), "height": len(ink), "width": ink.shape[1], "pixels": pixels}
         for ink, pixels in inks
@@ -45,7 +46,10 @@ def in_javascript(inks: list[tuple[np.ndarray, int]]) -> list[np.ndarray | None]
     done = subprocess.run(["node", "-e", RUN], input=json.dumps(given), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     answers = zip(json.loads(done.stdout), inks, strict=True)
-    return [image and np.frombuffer(base64.b64decode(image), np.uint8).reshape(n, n) for image, (_, n) in answers]
+    return [
+        each and (np.frombuffer(base64.b64decode(each["image"]), np.uint8).reshape(n, n), each["several"])
+        for each, (_, n) in answers
+    ]
 
 
 @needs_node
@@ -57,10 +61,19 @@ def test_node_and_python_give_the_same_pixels():
     whole = np.full((50, 60), 255, np.uint8)
     faint = np.full((11, 13), 60, np.uint8)  # nowhere solid
     noise = np.random.default_rng(0).integers(0, 256, (97, 61), np.uint8)
-    cases += [(ink, 28) for ink in (dot, whole, faint, noise, with_specks(np.pad(drawn(4), 12)))]
+    eleven = np.zeros((60, 90), np.uint8)
+    eleven[10:50, [*range(10, 22), *range(60, 72)]] = 255
+    cases += [
+        (ink, 28) for ink in (dot, whole, faint, noise, with_specks(np.pad(drawn(4), 12)), eleven, eleven.T.copy())
+    ]
+    several = []
     for (ink, pixels), found in zip(cases, in_javascript(cases), strict=True):
         assert found is not None
-        assert np.array_equal(found, resample.as_mnist(ink, pixels))
+        image = resample.as_mnist(ink, pixels)
+        assert np.array_equal(found[0], image)
+        assert found[1] == resample.side_by_side(image)
+        several.append(found[1])
+    assert several[-2:] == [True, False]
 
 
 def with_specks(ink: np.ndarray) -> np.ndarray:

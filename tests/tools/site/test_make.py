@@ -41,12 +41,21 @@ def test_it_is_written_and_written_again(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("small")
-def test_a_folder_of_something_else_stays(tmp_path: Path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis").touch()
-    with pytest.raises(UserError, match=r"mine: exists and holds no site; delete it or name another folder"):
-        make(tmp_path / "mine")
-    assert (tmp_path / "mine" / "thesis").exists()
+@pytest.mark.parametrize("name", ["thesis", "assets/scorer.js"])  # the second is what the source of the site has
+def test_a_folder_of_something_else_stays(name: str, tmp_path: Path):
+    kept = tmp_path / "mine" / name
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    for target in (tmp_path / "mine", kept):
+        with pytest.raises(UserError, match=r": exists and holds no site; delete it or name another folder"):
+            make(target)
+    assert kept.exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_an_empty_folder_becomes_a_site(tmp_path: Path):
+    make(tmp_path)
+    assert (tmp_path / "index.html").exists()
 
 
 @pytest.mark.usefixtures("small")

@@ -76,6 +76,22 @@ def test_the_pages_of_a_whole_study(monkeypatch: pytest.MonkeyPatch):
         assert not re.search(r"type=.?module|fetch\(|import ", page), name
 
 
+def test_a_variants_page_has_all_its_metrics_and_says_what_again_is(monkeypatch: pytest.MonkeyPatch):
+    outcome = WHOLE.results.outcomes["champion"]
+    more = replace(outcome, metrics=outcome.metrics | {"brier_score": 0.0123, "my_own_metric": 1234.5})
+    results = replace(WHOLE.results, outcomes=WHOLE.results.outcomes | {"champion": more})
+    page = written(judged(results), monkeypatch, {"champion": {}})["variants/champion.html"]
+    for name, value in more.metrics.items():
+        assert re.search(rf'{name.replace("_", " ")}</th><td class="number">{value:,}</td>', page), name
+    assert "Squared distance between an image&#39;s probabilities and its label" in page
+    assert "“Again” is" not in page
+    again = replace(NETWORK, layers=[*NETWORK.layers, replace(NETWORK.layers[0], name="Conv2d 3x3 again")])
+    results = replace(results, networks=[replace(again, variants=tuple(results.outcomes))])
+    monkeypatch.setattr(pages, "misses_of", lambda name, results: some_misses())
+    made = pages.write(replace(WHOLE, results=results), {"champion": {}})
+    assert "“Again” is the convolution before once more" in made["variants/champion.html"]
+
+
 def test_the_pages_where_the_images_are_not_the_studys(monkeypatch: pytest.MonkeyPatch):
     names = [f"kind {letter} & <more>" for letter in "abcdefghij"]
     results = whole_study(scattered, only=[], mine=[91.0, 92.0], alone=[88.0])

@@ -34,6 +34,7 @@ FUNCTIONS = (  # that the templates call by these names
     claim_tables.interactions,
     claim_tables.size,
     model_card.limits_table,
+    model_card.noise_sentence,
     model_card.seeds_table,
     network_tables.layers_table,
     network_tables.networks_table,

@@ -9,12 +9,18 @@ from mnist_study.report.results.outcomes import Outcome, Results
 
 def seeds_table(results: Results) -> str:
     """List the champions with mean, interval and each seed's accuracy."""
-    header = ("variant", "parameters", "mean ± standard deviation", "95 % interval of the mean", "each network")
+    header = (
+        "variant",
+        "parameters",
+        "mean ± standard deviation",
+        "95 % interval of the mean",
+        "each network, by its seed",
+    )
     lines = [
         (
             *(f"`{outcome.recipe.variant}`", f"{outcome.metrics['parameters']:,}", accuracy(outcome)),
             _interval(outcome),
-            ", ".join(f"{each:.2f}" for each in outcome.accuracies),
+            ", ".join(f"{row['seed']}: {row['test_accuracy']:.2f}" for row in outcome.evaluation["replicas"]),
         )
         for outcome in results.best()
     ]
@@ -40,3 +46,21 @@ def limits_table(results: Results) -> str:
         for conditions in zip(*(outcome.robustness for outcome in champions), strict=True)
     ]
     return table(header, lines)
+
+
+def noise_sentence(results: Results) -> str:
+    """Name the champion for noisy pictures; empty where the first one is, or where nobody measured that."""
+    champions = results.best()
+    changes = zip(*(outcome.robustness for outcome in champions), strict=True)
+    noisy = [conditions for conditions in changes if "noise" in conditions[0]["change"]]
+    if not noisy:
+        return ""
+    means = [fmean(condition["accuracies"]) for condition in noisy[-1]]
+    best = max(range(len(means)), key=means.__getitem__)
+    if best == 0:
+        return ""
+    names = [f"`{outcome.recipe.variant}`" for outcome in champions]
+    return (
+        f"For noisy pictures take {names[best]}: {noisy[-1][0]['change']}, it names {means[best]:.2f} % of the images"
+        f" right, {names[0]} {means[0]:.2f} %."
+    )

@@ -37,7 +37,10 @@ def find(colours: np.ndarray) -> np.ndarray:
     lie there: it does if next to none is left by taking for paper the colour around each place. Ink differs from paper
     in the direction in which the picture differs most, so inverted colours are the same ink.
     """
-    ink = _differs(colours, _plane(colours))
+    try:
+        ink = _differs(colours, _plane(colours))
+    except ValueError:  # also where ink and light cancel out in the sum that gives the direction
+        return _differs(colours, _surroundings(colours))
     share = (_rim(ink) >= INK).mean()
     if share > SPOILT:
         with suppress(ValueError):

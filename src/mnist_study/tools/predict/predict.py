@@ -1,7 +1,7 @@
 """Name the digit, or the class, in each photo or drawing, by the networks of one variant."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +45,16 @@ def predict(
             inks[name] = picture.read(Path(name))
         except UserError as error:
             unreadable[name] = str(error)
-    chosen, seeds, images, answers, seen, why = None, (), Images(), {}, {}, ""
+    chosen, seeds, images, answers, seen, doubted, why = None, (), Images(), {}, {}, set(), ""
     if inks:  # networks take seconds to load
         source = in_checkout(variant) if folder is None else in_folder(folder)
         chosen, seeds, images, why = source.recipe.variant, source.recipe.seeds, source.images, source.why
         seen = {name: resample.as_mnist(ink, images.side) for name, ink in inks.items()}
         answers = dict(zip(seen, answer(source, np.stack(list(seen.values()))), strict=True))
+        several = {name for name, image in seen.items() if images.study and resample.side_by_side(image)}
+        doubted = several | {name for name, shares in answers.items() if unsure(shares)}
     if json_wanted:
-        print(as_json(chosen, seeds, pictures, answers, unreadable, images))
+        print(as_json(chosen, seeds, pictures, answers, doubted, unreadable, images))
     elif answers:
         networks = "one network" if len(seeds) == 1 else f"the mean of {len(seeds)} networks"
         console = Console(width=WIDTH, highlight=False)
@@ -60,7 +62,7 @@ def predict(
             for name, image in seen.items():
                 console.print(Text(name), Text(drawn(image)), sep="\n")
         console.print(
-            table(answers, images), f"in percent, by {networks} of {chosen} ({why})", sep="\n", soft_wrap=True
+            table(answers, doubted, images), f"in percent, by {networks} of {chosen} ({why})", sep="\n", soft_wrap=True
         )
     if unreadable:
         raise UserError("\n".join(unreadable.values()))
@@ -82,28 +84,27 @@ def drawn(image: np.ndarray) -> str:
 def unsure(shares: np.ndarray) -> bool:
     """Tell whether no class stands out in probabilities [K], the mean over the networks.
 
-    SURE was chosen with the champion on six fonts. On six others and on drawn strokes, 8 of the 836 digits that it
-    names rightly are unsure, as are all 4 that it names wrongly, 408 of 528 letters (without O, I, L, Z, S), 50 of 60
-    scribbles and all 60 pictures of noise. What looks like a digit to all networks is named as one: every D is a 0.
-    A variant of fewer networks is unsure less often.
+    What looks like a digit to all networks is named as one: every D is a 0. docs/predict.md has the rates, which
+    tests/predict_rates.py measures; other rules were no better. A variant of fewer networks is unsure less often.
     """
     return bool(shares.max() < SURE)
 
 
-def table(answers: dict[str, np.ndarray], images: Images) -> Table:
-    """Draw a row for each picture: its class, and the probability of each class in percent."""
+def table(answers: dict[str, np.ndarray], doubted: Collection[str], images: Images) -> Table:
+    """Draw a row for each picture: its class unless doubted, and the probability of each class in percent."""
     most = np.max(list(answers.values()), axis=0)
     shown = [label for label, share in enumerate(most) if len(most) <= FEW or share >= LIKELY]
     drawn = Table(box=SIMPLE, show_edge=False, caption_justify="left")
-    if any(map(unsure, answers.values())):
-        drawn.caption = f"unsure: no {_what(images)} reaches {100 * SURE:.0f} %"
+    if doubted:
+        several = ", or several stand side by side" if images.study else ""
+        drawn.caption = f"unsure: no {_what(images)} reaches {100 * SURE:.0f} %{several}"
     drawn.add_column("picture", overflow="fold")
     drawn.add_column(_what(images), justify="center", style="bold")
     for label in shown:
         drawn.add_column(images.classes[label], justify="right", no_wrap=True)
     for name, shares in answers.items():
         cells = [f"{100 * shares[label]:.1f}" if shares[label] >= SHOWN else "" for label in shown]
-        drawn.add_row(Text(name), "unsure" if unsure(shares) else images.classes[int(shares.argmax())], *cells)
+        drawn.add_row(Text(name), "unsure" if name in doubted else images.classes[int(shares.argmax())], *cells)
     return drawn
 
 
@@ -112,6 +113,7 @@ def as_json(
     seeds: Sequence[int],
     names: Sequence[str],
     answers: dict[str, np.ndarray],
+    doubted: Collection[str],
     unreadable: dict[str, str],
     images: Images,
 ) -> str:
@@ -123,7 +125,7 @@ def as_json(
             rounded = [round(float(share), 6) for share in shares]
             best = int(shares.argmax()) if images.study else images.classes[int(shares.argmax())]
             pictures.append(
-                {"file": name, _what(images): best, "unsure": unsure(shares), "probabilities": rounded},
+                {"file": name, _what(images): best, "unsure": name in doubted, "probabilities": rounded},
             )
         else:
             pictures.append({"file": name, "error": unreadable[name]})

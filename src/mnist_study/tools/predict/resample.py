@@ -46,6 +46,12 @@ def as_mnist(ink: np.ndarray, pixels: int = SIDE) -> np.ndarray:
     return ((2 * 255 * sums + most) // (2 * most)).astype(np.uint8)
 
 
+def side_by_side(image: np.ndarray) -> bool:
+    """Tell whether an image is wider than high and has an empty column inside, as numbers of several digits have."""
+    rows, columns = (np.flatnonzero((image >= SOLID).any(axis)) for axis in (1, 0))
+    return columns.size > 0 and bool(np.ptp(columns) > np.ptp(rows) and columns.size <= np.ptp(columns))
+
+
 def crop(ink: np.ndarray) -> np.ndarray:
     """Cut to the pixels that have INK, without specks of dirt, as int64."""
     parts = np.zeros(ink.shape, np.int32)  # the number of the part that a pixel belongs to, 0 for none

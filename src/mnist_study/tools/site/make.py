@@ -13,21 +13,23 @@ from mnist_study.report.results.outcomes import Results
 from mnist_study.tools.site import pages, study, trained
 
 ASSETS = Path(__file__).parent / "assets"
+DATA = "assets/study.js"  # in every site and in no other folder, so it tells a site that may be replaced
 
 
 def make(target: Path) -> str:
-    """Write the site in place of `target`, and say what it holds.
+    """Write the site in place of `target`, an older site or an empty folder, and say what it holds.
 
-    It is put in place whole or not at all. Raises UserError where `target` is a folder of something else.
+    It is put in place whole or not at all. Raises UserError where `target` is something else.
     """
-    if target.exists() and not (target / "assets/scorer.js").exists():
+    empty = target.is_dir() and not any(target.iterdir())
+    if target.exists() and not empty and not (target / DATA).exists():
         raise UserError(f"{target}: exists and holds no site; delete it or name another folder")
     found = study.read()
     networks = _networks(found.results)
     known = found.results.logits()
     hashes = {name: {seed: known.get(name, {}).get(seed) for seed in seeds} for name, seeds in networks.items()}
     texts = pages.write(found, hashes)
-    texts["assets/study.js"] = f"window.STUDY = {_json(study.as_data(found) | {'networks': hashes})};\n"
+    texts[DATA] = f"window.STUDY = {_json(study.as_data(found) | {'networks': hashes})};\n"
     for name, seeds in networks.items():
         for seed, each in seeds.items():
             key = json.dumps(f"{name} {seed}")

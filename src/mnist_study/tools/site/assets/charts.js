@@ -83,7 +83,7 @@ const charts = (() => {
     }
     svg.append(text((MARGIN.left + right) / 2, height - 4, "parameters (logarithmic)", { "text-anchor": "middle" }));
     svg.append(text(0, MARGIN.top - 1, "%"));
-    svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"), text(right, y(goal) - 5, `target ${goal.toFixed(2)} %`, { "text-anchor": "end" }));
+    svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"), text(MARGIN.left + 6, y(goal) - 5, `target ${goal.toFixed(2)} %`));
 
     const step = Math.min(1.5, width / 760), points = [];
     for (const group of sized(all.filter(([, each]) => each.table !== undefined))) {
@@ -95,10 +95,10 @@ const charts = (() => {
       [...group].sort(by((each) => each.accuracy)).forEach(([name, each], rank) => points.push({ name, each, x: place(rank), kind: "ours" }));
     }
     for (const [name, each] of all) if (each.table === undefined) points.push({ name, each, x: x(each.parameters), kind: "own" });
-    const box = tip(place);
+    const box = tip(place), labels = [{ from: MARGIN.left, to: MARGIN.left + 110, y: y(goal) - 5 }]; // the target's
+    for (const point of points) Object.assign(point, { y: y(point.each.accuracy), top: y(point.each.interval[1]), end: y(point.each.interval[0]) });
     for (const point of points) {
       const { name, each, kind } = point, [from, to] = each.interval;
-      point.y = y(each.accuracy);
       point.words = `${name}\n${percent(each.accuracy)}${each.sd ? ` ± ${each.sd.toFixed(3)}` : ""} (${from.toFixed(2)} to ${to.toFixed(2)})\n` +
         `${each.parameters.toLocaleString("en")} parameters` + (each.published ? `\npublished ${percent(each.published, 2)}` : "");
       point.link = element("a", { href: `variants/${name}.html`, class: kind, "aria-label": point.words.replaceAll("\n", ", ") },
@@ -108,12 +108,26 @@ const charts = (() => {
       point.link.addEventListener("blur", box.hide);
       svg.append(point.link);
       if (kind === "own" && points.filter((other) => other.kind === "own").length <= 8) {
-        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, left = point.x + 10 + 8 * label.length > width;
-        svg.append(text(point.x + (left ? -10 : 10), point.y - 8, label, { class: "own mark", "text-anchor": left ? "end" : "start" }));
+        const label = name.length > 20 ? `${name.slice(0, 19)}…` : name, { x, y, left } = free(point, 8 * label.length, width, labels, points);
+        svg.append(text(x, y, label, { class: "own mark", "text-anchor": left ? "end" : "start" }));
       }
       if (each.accuracy < low) svg.append(text(point.x, bottom - 8, "▾", { class: `${kind} mark`, "text-anchor": "middle" }));
     }
     nearest(svg, points, box);
+  }
+
+  /** Where a point's label of some `length` fits in, meets no other label if it can be, and covers the fewest points. */
+  function free(point, length, width, labels, points) {
+    const places = [[10, -8], [-10, -8], [10, 18], [-10, 18]].map(([across, down]) => {
+      const x = point.x + across, left = across < 0, from = left ? x - length : x;
+      return { x, y: point.y + down, left, from, to: from + length };
+    });
+    const meets = (each) => labels.filter((other) => each.from < other.to + 6 && other.from < each.to + 6 && Math.abs(each.y - other.y) < 13).length;
+    const covers = (each) => points.filter(({ x, top, end }) => x > each.from - 3 && x < each.to + 3 && end > each.y - 13 && top < each.y + 5).length;
+    const cost = (each) => (each.from < MARGIN.left || each.to > width ? 1e6 : 0) + 1e3 * meets(each) + covers(each);
+    const found = places.reduce((best, each) => (cost(each) < cost(best) ? each : best));
+    labels.push(found);
+    return found;
   }
 
   const by = (value) => ([, one], [, other]) => value(one) - value(other);
@@ -200,11 +214,11 @@ const charts = (() => {
     const goal = window.STUDY?.target.accuracy ?? window.GOAL;
     if (y(goal) > MARGIN.top && y(goal) < bottom) svg.append(line(MARGIN.left, y(goal), right, y(goal), "goal"));
     const points = [], box = tip(place);
+    const dash = (number) => ["none", "7 3", "2 3"][Math.floor(number / PALETTE.length) % 3];
     series.forEach(({ name, values, href }, number) => {
       const group = element(href ? "a" : "g", { style: `--key: ${PALETTE[number % PALETTE.length]}`, ...(href ? { href, "aria-label": name } : {}) });
       group.append(element("polyline", { class: "curve", points: values.map((value, i) => `${x(i + 1)},${y(value)}`).join(" ") }));
-      const dash = ["none", "7 3", "2 3"][Math.floor(number / PALETTE.length) % 3];
-      group.firstChild.style.strokeDasharray = dash;
+      group.firstChild.style.strokeDasharray = dash(number);
       values.forEach((value, i) => {
         const dot = element("circle", { cx: x(i + 1), cy: y(value), r: 2, class: "dot" });
         group.append(dot);
@@ -216,13 +230,35 @@ const charts = (() => {
     const legend = document.createElement("div");
     legend.className = "legend";
     series.forEach(({ name }, number) => {
-      const key = document.createElement("span");
-      key.className = "key";
+      const key = document.createElement("span"), stroke = line(0, 5, 24, 5, "sample");
+      key.className = "key stroke";
       key.style.setProperty("--key", PALETTE[number % PALETTE.length]);
-      key.textContent = name;
+      stroke.style.strokeDasharray = dash(number);
+      key.append(element("svg", { viewBox: "0 0 24 10", "aria-hidden": "true" }, stroke), name);
       legend.append(key);
     });
-    place.append(legend);
+    place.append(legend, values(series, epochs));
+  }
+
+  /** What curves show as a table, folded, for those who point at nothing. */
+  function values(series, epochs) {
+    const folded = document.createElement("details"), table = document.createElement("table");
+    const row = (kind, head, cells) => {
+      const made = table.insertRow(), first = made.appendChild(document.createElement("th"));
+      first.scope = kind === "th" ? "col" : "row";
+      first.textContent = head;
+      for (const words of cells) {
+        const cell = made.appendChild(document.createElement(kind));
+        cell.className = "number";
+        cell.textContent = words;
+        if (kind === "th") cell.scope = "col";
+      }
+    };
+    row("th", "epoch", series.map(({ name }) => name));
+    for (let i = 0; i < epochs; i++) row("td", String(i + 1), series.map((each) => each.values[i]?.toFixed(3) ?? ""));
+    folded.innerHTML = '<summary>The values, in percent</summary><div class="wide" role="region" aria-label="Values of the curves" tabindex="0"></div>';
+    folded.lastChild.append(table);
+    return folded;
   }
 
   /** One claim's difference on the scale of all. */

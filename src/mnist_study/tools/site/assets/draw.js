@@ -76,9 +76,9 @@
     });
   }
 
-  function say(shares) {
-    const most = Math.max(...shares), label = STUDY.classes[shares.indexOf(most)];
-    said.textContent = most < SURE ? `Unsure: perhaps ${label}, ${percent(most)}` : `${label}, ${percent(most)}`;
+  function say(shares, image) {
+    const most = Math.max(...shares), label = STUDY.classes[shares.indexOf(most)], several = DIGITS && resample.sideBySide(image, side);
+    said.textContent = most < SURE || several ? `Unsure: perhaps ${label}, ${percent(most)}` : `${label}, ${percent(most)}`;
   }
 
   function later() {
@@ -97,20 +97,30 @@
     show(seen, image ?? new Uint8Array(side * side));
     const begin = performance.now(), shares = probabilities(panels[0].network, image), took = performance.now() - begin;
     write(panels[0], OWN, shares);
-    if (took < SOON || !paper.drawing) for (const each of panels.slice(1)) write(each, OWN, probabilities(each.network, image)); // else when the pen is up
+    const all = took < SOON || !paper.drawing; // else the others follow when the pen rests
+    for (const each of panels.slice(1)) {
+      each.place.classList.toggle("behind", !all);
+      if (all) write(each, OWN, probabilities(each.network, image));
+    }
     for (const each of panels) each.place.classList.toggle("stale", each.averaged);
     clearTimeout(resting);
     resting = setTimeout(average, image ? REST : 0, image);
     layers.draw(image && panels[0].network);
     said.textContent = "Nothing drawn yet.";
     if (!image) return;
-    say(shares);
+    say(shares, image);
     document.getElementById("speed").textContent = `This answer took ${took.toFixed(1)} ms.`;
   }
 
-  /** The means over the seeds, one network after another, until something changes. */
+  /** The answers left out while the pen moved, then the means over the seeds, one network after another, until something changes. */
   async function average(image) {
     const mine = changes;
+    for (const each of panels.filter((each) => each.place.matches(".behind"))) {
+      await new Promise((done) => setTimeout(done));
+      if (mine !== changes) return;
+      write(each, OWN, probabilities(each.network, image));
+      each.place.classList.remove("behind");
+    }
     for (const each of panels.filter((each) => each.all)) {
       let sums = STUDY.classes.map(() => 0);
       for (const network of each.all) {
@@ -122,7 +132,7 @@
       write(each, MEAN, means);
       each.place.classList.remove("stale");
       if (!image || each !== panels[0]) continue;
-      say(means);
+      say(means, image);
       if (!paper.drawing) spoken.textContent = said.textContent;
     }
   }

@@ -4,7 +4,6 @@
 
 const paper = (() => {
   const SIDE = 280, PEN = 11, KEPT = 60; // pixels; the pen's radius; states that undo goes back to
-  const RIM = 14, FAINTEST = 0.06; // pixels of a picture's rim; contrast below which nothing is shown
   const canvas = document.getElementById("paper"), context = canvas.getContext("2d"), shown = context.createImageData(SIDE, SIDE);
   const buttons = { undo: document.getElementById("undo"), clear: document.getElementById("clear") };
   const before = [];
@@ -93,7 +92,8 @@ const paper = (() => {
   };
   /** Takes a picture's ink in place of what is there; rejects with words where it cannot be read or shows nothing. */
   own.take = async (file) => {
-    const picture = await createImageBitmap(file).catch(() => { throw new Error("This is no picture that the browser can read."); });
+    const count = await frames(file), picture = await createImageBitmap(file).catch(() => { throw new Error("This is no picture that the browser can read."); });
+    if (count > 1) throw new Error(`There are ${count} pictures in this file; give one of them as a picture of its own.`);
     const found = inkOn(picture, "#fff") ?? inkOn(picture, "#000"); // what is transparent may be either
     if (!found) throw new Error("The picture shows nothing: all of it is as its rim.");
     remember();
@@ -102,7 +102,15 @@ const paper = (() => {
     own.onpause();
   };
 
-  /** How far each pixel is from the paper, which is what the rim shows for the most part; null where nothing is. */
+  /** How many pictures a file holds, as far as the browser tells: several in an animation. */
+  async function frames(file) {
+    if (!globalThis.ImageDecoder || !(await ImageDecoder.isTypeSupported(file.type))) return 1;
+    const decoder = new ImageDecoder({ type: file.type, data: await file.arrayBuffer() });
+    await Promise.all([decoder.tracks.ready, decoder.completed]).catch(() => {});
+    return decoder.tracks.selectedTrack?.frameCount ?? 1;
+  }
+
+  /** A picture's ink, made to fit the paper, where what is transparent has this colour; null where nothing is shown. */
   function inkOn(picture, colour) {
     const sheet = new OffscreenCanvas(SIDE, SIDE).getContext("2d"), scale = SIDE / Math.max(picture.width, picture.height);
     const [width, height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
@@ -110,22 +118,12 @@ const paper = (() => {
     sheet.fillStyle = colour;
     sheet.fillRect(0, 0, width, height);
     sheet.drawImage(picture, 0, 0, width, height);
-    const { data } = sheet.getImageData(0, 0, width, height), grey = Float64Array.from({ length: width * height }, (_, i) => (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 765);
-    const rim = Math.min(RIM, Math.ceil(Math.min(width, height) / 20)), inRim = (i) => Math.min(i % width, Math.floor(i / width), width - 1 - (i % width), height - 1 - Math.floor(i / width)) < rim;
-    const ground = median(grey.filter((_, i) => inRim(i))), away = grey.map((value) => value - ground);
-    const sign = away.reduce((sum, each) => sum + each * Math.abs(each), 0) < 0 ? -1 : 1, contrast = away.map((each) => each * sign);
-    const most = contrast.reduce((one, other) => Math.max(one, other));
-    if (most < FAINTEST) return null;
-    const full = median(contrast.filter((each) => each > most / 2));
-    const floor = Math.min(3 * 1.4826 * median(contrast.filter((_, i) => inRim(i)).map(Math.abs)), full / 2);
-    const ink = new Uint8Array(SIDE * SIDE), [left, top] = [(SIDE - width) >> 1, (SIDE - height) >> 1];
-    contrast.forEach((each, i) => {
-      ink[(top + Math.floor(i / width)) * SIDE + left + (i % width)] = Math.round(255 * Math.max(0, Math.min(1, (each - floor) / (full - floor))));
-    });
-    return ink;
+    const { data } = sheet.getImageData(0, 0, width, height);
+    const found = ink.find(Float64Array.from(data.filter((_, i) => i % 4 < 3), (value) => value / 255), height, width);
+    const whole = new Uint8Array(SIDE * SIDE), [left, top] = [(SIDE - width) >> 1, (SIDE - height) >> 1];
+    found?.forEach((each, i) => (whole[(top + Math.floor(i / width)) * SIDE + left + (i % width)] = each));
+    return found && whole;
   }
-
-  const median = (values) => Float64Array.from(values).sort()[values.length >> 1];
 
   buttons.undo.addEventListener("click", own.undo);
   buttons.clear.addEventListener("click", own.clear);

@@ -29,6 +29,17 @@ const resample = (() => {
     return Uint8Array.from(sums, (sum) => Math.floor((2 * 255 * sum + most) / (2 * most)));
   }
 
+  /** Whether an image, bytes [pixels * pixels], is wider than high and has an empty column inside, as several digits have. */
+  function sideBySide(image, pixels = SIDE) {
+    const rows = new Set(), columns = new Set(), span = (places) => Math.max(...places) - Math.min(...places);
+    image.forEach((value, at) => {
+      if (value < SOLID) return;
+      rows.add(Math.floor(at / pixels));
+      columns.add(at % pixels);
+    });
+    return columns.size > 0 && span(columns) > span(rows) && columns.size <= span(columns);
+  }
+
   function crop(given, height, width) {
     const ink = withoutSpecks(given, width);
     let top = height, bottom = -1, left = width, right = -1;
@@ -138,7 +149,7 @@ const resample = (() => {
     return found;
   }
 
-  return { asMnist };
+  return { asMnist, sideBySide, areas, overlaps };
 })();
 
 if (typeof module !== "undefined") module.exports = resample;

@@ -13,6 +13,8 @@ from mnist_study.report.analysis.claims import say
 from mnist_study.report.analysis.rows import own_interval
 from mnist_study.report.page.claim_tables import MANY
 from mnist_study.report.page.markdown import accuracy, count, interval
+from mnist_study.report.page.model_card import noise_sentence
+from mnist_study.report.page.probability_table import meanings
 from mnist_study.report.page.published_tables import HEADINGS, mean_difference, row_verdicts
 from mnist_study.report.page.target import target_sentence
 from mnist_study.report.results.outcomes import Outcome
@@ -104,6 +106,8 @@ def _environment() -> Environment:
         "SURE": SURE,
         "counted": Counter,
         "mean_difference": mean_difference,
+        "meanings": meanings(),
+        "noise_sentence": noise_sentence,
         "row_verdicts": row_verdicts,
         "target_sentence": target_sentence,
     }

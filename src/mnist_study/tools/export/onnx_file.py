@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mnist_study.core.errors import UserError
 
-TOLERANCE = 0.2  # of the two highest logits, within which the classes may differ; seen are 0.046, with other networks 0.076
+TOLERANCE = 0.2  # of the two highest logits, within which the classes may differ; seen are 0.046, once 0.076
 BATCH = 500  # images at once, which bounds memory
 
 

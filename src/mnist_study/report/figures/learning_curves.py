@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from mnist_study.report.figures.card import INK, PALETTE, card, limits, target_line
 
 DOTTED = "dotted: not augmented"
+MANY = 3  # kinds; a legend of more would hide curves
 THIN = "thin: batch size 128 or, in tables 5 and 6, with dropout"
 
 
@@ -59,7 +60,11 @@ def learning_curves(panels: dict[str, list[Curve]], target: float, scale: Sequen
             if fresh:
                 below = {c.kind: f", below: {c.accuracies[-1]:.2f} %" for c in curves if max(c.accuracies) < low}
                 lines = [Line2D([], [], color=colours[kind], label=kind + below.get(kind, "")) for kind in fresh]
-                axes.legend(handles=lines, loc="lower right")
+                free = title == list(panels)[-1] and len(panels) % columns  # there is no panel beside it
+                if free and len(fresh) > MANY:
+                    axes.legend(handles=lines, loc="center left", bbox_to_anchor=(1.03, 0.5)).set_in_layout(False)
+                else:
+                    axes.legend(handles=lines, loc="lower right")
         for axes in list(grid.flat)[len(panels) :]:
             axes.remove()
         grid[0, 0].set_ylim(low, high)

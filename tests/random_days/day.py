@@ -62,7 +62,7 @@ def finish_study(folder: Path) -> Checkout:
     here.folder.mkdir()
     write_copy(here.folder, here.mnist)
     (here.folder / "params.yaml").write_text(START)
-    here.edit("stages/report.py", "import misses, outcomes", "import metrics, outcomes")
+    here.edit("stages/report.py", "import outcomes, trained_on", "import metrics, outcomes, trained_on")
     here.edit("stages/report.py", "from mnist_study.report.write import write_report\n", "")
     here.edit("stages/report.py", DRAW, COUNT)
     for name in ("metrics/.gitkeep", "reports/study.md"):

@@ -23,9 +23,11 @@ STORIES = (
     "Paths with non-ASCII letters",
 )
 DRAW = """\
+    results, missed = whole.read(plan, images, **folders, mnist=Path("data/mnist"))
     write_report(results, missed, metrics_folder=Path("metrics"), reports=Path("reports"))
 """
 COUNT = """\
+    results = outcomes.gather(plan, images, **folders)
     for name in ("variants", "summary", "logits"):
         (Path("metrics") / f"{name}.json").write_text(metrics.to_json(getattr(results, name)()))
 """

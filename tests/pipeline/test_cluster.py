@@ -140,7 +140,7 @@ def test_ctrl_c_ends_all_and_started_again_only_what_is_missing_runs(
         driver.send_signal(signal.SIGINT)
         done = 1 + len(re.findall(r": done in .* of 6\n", driver.stdout.read()))
     assert driver.returncode == 130
-    assert errors.read_text().endswith("interrupted\n")
+    assert "interrupted" in errors.read_text().splitlines()  # Ray may have its own to say after it
     assert "Traceback" not in errors.read_text()
     wait_until(lambda: not any(map(workers, "abcd")) and not trainings(), seconds=30)
     assert left()

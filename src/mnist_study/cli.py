@@ -36,7 +36,7 @@ def predict(
     pictures: Annotated[list[str], Argument(metavar="PICTURE...", help="Photos or drawings, each of one digit.")],
     variant: Annotated[
         str | None,
-        Option(help="Whose networks answer: by default the first champion's; champion_5k for noise."),
+        Option(help="Whose networks answer: by default the first champion's; for noise, one trained with it."),
     ] = None,
     folder: Annotated[Path | None, Option(help="What `export` wrote: needs no checkout.")] = None,
     json: Annotated[bool, Option("--json", help="Print JSON for programs.")] = False,

@@ -1,4 +1,4 @@
-"""A hint for mistakes that `dvc exp run` wrote into params.yaml."""
+"""Where DVC runs this stage, for hints on what it leaves or is about to do."""
 
 import os
 from pathlib import Path
@@ -10,5 +10,10 @@ WAY_BACK = (
 
 def in_workspace() -> bool:
     """Tell whether `dvc exp run` runs this stage in the workspace, not in a copy (`--temp`, the queue)."""
+    return "DVC_EXP_NAME" in os.environ and not in_copy()
+
+
+def in_copy() -> bool:
+    """Tell whether this folder is a copy that DVC made for an experiment; into it goes only what a stage needs."""
     root = os.environ.get("DVC_ROOT")  # that of the workspace, also in a copy
-    return "DVC_EXP_NAME" in os.environ and root is not None and Path(root).samefile(Path.cwd())
+    return root is not None and not Path(root).samefile(Path.cwd())

@@ -27,7 +27,7 @@ def commit(day: Day) -> str:
 
 def share(day: Day) -> str:
     """Commit with what was pushed to the store, and push; a refusal says to pull first."""
-    do(day.here, "dvc", "push", "--quiet", allowed="do not exist|not in cache|failed to push")
+    do(day.here, "dvc", "push", allowed="do not exist|not in cache|failed to push")
     whole = not stale(day.here)
     day.here.commit()
     branch = branch_of(day.here)
@@ -107,7 +107,7 @@ def switch(day: Day) -> str:
     day.here.commit()
     other = day.chance.choice(others)
     do(day.here, "git", "switch", "--quiet", other)
-    do(day.here, "dvc", "checkout", "--quiet", allowed=NOT_CACHED)
+    do(day.here, "dvc", "checkout", allowed=NOT_CACHED)
     return f"git switch {other}, dvc checkout"
 
 

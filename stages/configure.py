@@ -9,11 +9,6 @@ from mnist_study.core import files
 from mnist_study.core.errors import UserError
 from mnist_study.running import console
 
-UNRESTORED = (
-    "Nothing was restored here yet: DVC trains again what dvc.lock names, unless its cache has it. "
-    "To restore instead, stop (Ctrl-C) and run `make repro` once."
-)
-
 
 def main(*, only_check: bool) -> None:
     """Read params.yaml; write build/: {data,images,networks,plan}.json, policies/<policy>.json, recipes/<variant>.json.
@@ -28,8 +23,8 @@ def main(*, only_check: bool) -> None:
         raise
     if only_check:
         return
-    if _nothing_restored():
-        print(UNRESTORED, flush=True)
+    if experiment.nothing_restored(Path("models"), Path("dvc.lock")):
+        print(experiment.RESTORE_FIRST, flush=True)
     contents = {Path("build") / name: text.encode() for name, text in build.texts(plan).items()}
     for path, content in contents.items():
         if not path.is_file() or path.read_bytes() != content:
@@ -38,12 +33,6 @@ def main(*, only_check: bool) -> None:
         folder.mkdir(exist_ok=True)
         for path in set(folder.iterdir()) - contents.keys():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _nothing_restored() -> bool:
-    """Tell whether dvc.lock names trained networks of which none is here, as in a clone that nobody pulled into."""
-    lock = Path("dvc.lock")
-    return not Path("models").exists() and not experiment.in_copy() and lock.is_file() and "train@" in lock.read_text()
 
 
 if __name__ == "__main__":

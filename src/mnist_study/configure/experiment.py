@@ -6,6 +6,10 @@ from pathlib import Path
 WAY_BACK = (
     "params.yaml: what `dvc exp run` wrote stays in it; `git restore params.yaml` takes back all that is not committed"
 )
+RESTORE_FIRST = (
+    "Nothing was restored here yet: DVC trains again what dvc.lock names, unless its cache has it. "
+    "To restore instead, stop (Ctrl-C) and run `make repro` once."
+)
 
 
 def in_workspace() -> bool:
@@ -17,3 +21,8 @@ def in_copy() -> bool:
     """Tell whether this folder is a copy that DVC made for an experiment; into it goes only what a stage needs."""
     root = os.environ.get("DVC_ROOT")  # that of the workspace, also in a copy
     return root is not None and not Path(root).samefile(Path.cwd())
+
+
+def nothing_restored(models: Path, lock: Path) -> bool:
+    """Tell whether dvc.lock names trained networks of which none is here, as in a clone that nobody pulled into."""
+    return not models.exists() and not in_copy() and lock.is_file() and "train@" in lock.read_text()

@@ -25,4 +25,5 @@ def in_copy() -> bool:
 
 def nothing_restored(models: Path, lock: Path) -> bool:
     """Tell whether dvc.lock names trained networks of which none is here, as in a clone that nobody pulled into."""
-    return not models.exists() and not in_copy() and lock.is_file() and "train@" in lock.read_text()
+    weights = any(models.glob("*"))  # DVC may have made the folder
+    return not weights and not in_copy() and lock.is_file() and "train@" in lock.read_text()

@@ -39,9 +39,11 @@ def test_silent_where_weights_are_or_none_were_trained(clone: Path, capsys: pyte
     assert told(capsys) == ""
 
 
-def test_silent_in_the_copy_of_an_experiment(
+def test_silent_in_the_copy_of_an_experiment_and_without_dvc(
     clone: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    """DVC puts there only what a stage needs."""
+    """DVC puts into a copy only what a stage needs, and `make review` runs the stage by itself."""
     monkeypatch.setenv("DVC_ROOT", str(clone.parent))
+    assert told(capsys) == ""
+    monkeypatch.delenv("DVC_ROOT")
     assert told(capsys) == ""

@@ -14,16 +14,16 @@ RESTORE_FIRST = (
 
 def in_workspace() -> bool:
     """Tell whether `dvc exp run` runs this stage in the workspace, not in a copy (`--temp`, the queue)."""
-    return "DVC_EXP_NAME" in os.environ and not in_copy()
+    return "DVC_EXP_NAME" in os.environ and by_dvc()
 
 
-def in_copy() -> bool:
-    """Tell whether this folder is a copy that DVC made for an experiment; into it goes only what a stage needs."""
+def by_dvc() -> bool:
+    """Tell whether DVC runs this stage, and in the workspace; a copy for an experiment has only what a stage needs."""
     root = os.environ.get("DVC_ROOT")  # that of the workspace, also in a copy
-    return root is not None and not Path(root).samefile(Path.cwd())
+    return root is not None and Path(root).samefile(Path.cwd())
 
 
 def nothing_restored(models: Path, lock: Path) -> bool:
-    """Tell whether dvc.lock names trained networks of which none is here, as in a clone that nobody pulled into."""
+    """Tell whether DVC runs and dvc.lock names trained networks of which none is here, as in a clone without a pull."""
     weights = any(models.glob("*"))  # DVC may have made the folder
-    return not weights and not in_copy() and lock.is_file() and "train@" in lock.read_text()
+    return not weights and by_dvc() and lock.is_file() and "train@" in lock.read_text()

@@ -97,13 +97,13 @@ pictures: site ## draw the pictures of docs/site.md (needs what test-pages needs
 readme: setup ## copy the results from reports/study.md into README.md
 	.venv/bin/python -m mnist_study.tools.readme
 
-test: setup ## run the default tests (two to three minutes on two cores)
+test: setup ## run the default tests (some two minutes on two cores)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-slow: setup ## run the tests that take longer (seven minutes or more)
+test-slow: setup ## run the tests that take longer (five minutes or more)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or changes or experiments or cluster or bytes or kernels)"
 
-test-faults: setup ## fill disks, damage files, break connections, kill what runs (half an hour or more)
+test-faults: setup ## fill disks, damage files, break connections, kill what runs (a quarter of an hour or more)
 	.venv/bin/pytest -m faults
 
 test-changes: setup ## merge branches, rename, add to the project, copy it (a quarter of an hour)

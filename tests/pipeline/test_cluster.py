@@ -96,7 +96,8 @@ def test_a_node_dies_and_the_lock_is_that_of_repro(
             print(line, end="", flush=True)
             said.append(line)
             found = re.search(r"started on \S+-(\w{4})\n", line)
-            if found and not killed and "".join(said).count(": started on ") > len(cluster.worker_nodes):  # its second
+            second_task = "".join(said).count(": started on ") > len(cluster.worker_nodes)
+            if found and not killed and second_task:
                 killed = found[1]
                 (dead,) = [each for each in cluster.worker_nodes if each.node_id.startswith(killed)]
                 time.sleep(2)

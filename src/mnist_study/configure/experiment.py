@@ -26,4 +26,4 @@ def by_dvc() -> bool:
 def nothing_restored(models: Path, lock: Path) -> bool:
     """Tell whether DVC runs and dvc.lock names trained networks of which none is here, as in a clone without a pull."""
     weights = any(models.glob("*"))  # DVC may have made the folder
-    return not weights and by_dvc() and lock.is_file() and "train@" in lock.read_text()
+    return not weights and by_dvc() and lock.is_file() and b"train@" in lock.read_bytes()

@@ -103,7 +103,7 @@ test: setup ## run the default tests (some two minutes on two cores)
 test-slow: setup ## run the tests that take longer (five minutes or more)
 	.venv/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "slow and not (faults or pages or changes or experiments or cluster or bytes or kernels)"
 
-test-faults: setup ## fill disks, damage files, break connections, kill what runs (a quarter of an hour or more)
+test-faults: setup ## fill disks, damage files, break connections, kill what runs (15 minutes or more)
 	.venv/bin/pytest -m faults
 
 test-changes: setup ## merge branches, rename, add to the project, copy it (a quarter of an hour)
